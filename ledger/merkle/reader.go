@@ -1,0 +1,101 @@
+package merkle
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Reader gives access to stored tree hashes by tile level; see the package comment. The log must hold at least as
+// many leaves as the size that the caller of this package passes beside the reader.
+type Reader interface {
+	// Hashes returns the stored hashes of a level from index from up to, not including, index to. This package asks
+	// for 1 to 256 of them, never across a multiple of 256, never twice for the same in one operation, and does not
+	// write to the slice. The slice must stay as it is until the operation returns. An error ends the operation and
+	// is returned wrapped.
+	Hashes(level uint8, from, to uint64) ([]Hash, error)
+}
+
+// ErrReader is returned when a [Reader] answers with another number of hashes than it was asked for: the store is
+// damaged, or smaller than its caller said.
+var ErrReader = errors.New("merkle: stored tree hashes are incomplete")
+
+// rowCache reads the rows that one operation on a tree of a given size touches, each of them once. A row is the part
+// of a tile that a tree of this size has. An operation touches at most two rows of a level: one on the path of its
+// node, one on the right edge.
+type rowCache struct {
+	reader Reader
+	size   uint64
+	rows   []row
+}
+
+type row struct {
+	level  uint8
+	from   uint64
+	hashes []Hash
+}
+
+// subtree returns the root of the full subtree of 2^b leaves that is the index-th of its size. The subtree must lie
+// within the tree.
+func (c *rowCache) subtree(b uint, index uint64) (Hash, error) {
+	level, within := uint8(b/tileLevels), b%tileLevels
+	from := index << within
+	hashes, err := c.row(level, from)
+	if err != nil {
+		return Hash{}, err
+	}
+	offset := from % tileWidth
+	return foldFull(hashes[offset : offset+1<<within]), nil
+}
+
+// rightEdge returns the root of the leaves from begin, a multiple of a power of two above their number, to the end of
+// the tree. There is at least one.
+func (c *rowCache) rightEdge(begin uint64) (Hash, error) {
+	var root Hash
+	end := c.size
+	for b := uint(0); end > begin; b++ {
+		if end>>b&1 == 0 {
+			continue
+		}
+		end -= 1 << b
+		left, err := c.subtree(b, end>>b)
+		if err != nil {
+			return Hash{}, err
+		}
+		if end+1<<b == c.size {
+			root = left
+		} else {
+			root = NodeHash(left, root)
+		}
+	}
+	return root, nil
+}
+
+// row returns the row of a level that holds index at.
+func (c *rowCache) row(level uint8, at uint64) ([]Hash, error) {
+	from := at &^ (tileWidth - 1)
+	for i := range c.rows {
+		if r := &c.rows[i]; r.level == level && r.from == from {
+			return r.hashes, nil
+		}
+	}
+	to := min(from+tileWidth, c.size>>(tileLevels*uint(level)))
+	hashes, err := c.reader.Hashes(level, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("merkle: reading tree hashes of level %d from %d to %d: %w", level, from, to, err)
+	}
+	if uint64(len(hashes)) != to-from {
+		return nil, fmt.Errorf("%w: level %d from %d to %d: got %d", ErrReader, level, from, to, len(hashes))
+	}
+	c.rows = append(c.rows, row{level, from, hashes})
+	return hashes, nil
+}
+
+// foldFull returns the root of a full subtree from the hashes of one of its levels; their number is a power of two,
+// at most 128.
+func foldFull(hashes []Hash) Hash {
+	if len(hashes) == 1 {
+		return hashes[0]
+	}
+	half := len(hashes) / 2
+	return NodeHash(foldFull(hashes[:half]), foldFull(hashes[half:]))
+}
