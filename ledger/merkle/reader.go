@@ -3,6 +3,7 @@ package merkle
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 )
 
 // Reader gives access to stored tree hashes by tile level; see the package comment. The log must hold at least as
@@ -47,25 +48,25 @@ func (c *rowCache) subtree(b uint, index uint64) (Hash, error) {
 	return foldFull(hashes[offset : offset+1<<within]), nil
 }
 
-// rightEdge returns the root of the leaves from begin, a multiple of a power of two above their number, to the end of
-// the tree. There is at least one.
+// rightEdge returns the root of the leaves from begin to the end of the tree. There is at least one, and begin is a
+// multiple of a power of two that is not below their number.
 func (c *rowCache) rightEdge(begin uint64) (Hash, error) {
 	var root Hash
-	end := c.size
-	for b := uint(0); end > begin; b++ {
-		if end>>b&1 == 0 {
+	count, end := c.size-begin, c.size
+	for b := range uint(bits.Len64(count)) {
+		if count>>b&1 == 0 {
 			continue
 		}
-		end -= 1 << b
-		left, err := c.subtree(b, end>>b)
+		left, err := c.subtree(b, (end-1)>>b)
 		if err != nil {
 			return Hash{}, err
 		}
-		if end+1<<b == c.size {
+		if end == c.size {
 			root = left
 		} else {
 			root = NodeHash(left, root)
 		}
+		end -= 1 << b
 	}
 	return root, nil
 }
