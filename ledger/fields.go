@@ -1,0 +1,223 @@
+package ledger
+
+import (
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// eventFields gives the table of Event in a rules version; nil for a version
+// that does not exist. The table, not the binary, says which fields exist.
+func eventFields(rulesVersion uint32) *message {
+	if rulesVersion == RulesVersion1 {
+		return eventV1
+	}
+	return nil
+}
+
+// RulesVersion1 is the first rules version.
+const RulesVersion1 uint32 = 1
+
+const (
+	hashBytes = 32
+	idBytes   = 20
+	keyMax    = 34
+)
+
+func identifier(r rune) bool {
+	return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == ' ' || r == '-' || r == '+' || r == '.' || r == '/' || r == '(' || r == ')'
+}
+
+func upperLetter(r rune) bool { return r >= 'A' && r <= 'Z' }
+
+// properName permits printable letters of any script, but no control and no
+// bidirectional formatting characters.
+func properName(r rune) bool {
+	switch {
+	case r < 0x20, r >= 0x7f && r <= 0x9f, r == 0xad:
+		return false
+	case r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f:
+		return false
+	case r == 0x061c, r == 0xfeff, r >= 0xfff0, r >= 0xd800 && r <= 0xf8ff:
+		return false
+	}
+	return true
+}
+
+func (f field) must() field      { f.required = true; return f }
+func (f field) upTo(n int) field { f.repeated = n; return f }
+
+func word(n protowire.Number, name string) field {
+	return field{number: n, name: name, shape: shapeString, max: StringBytesMax, alphabet: identifier}
+}
+
+func number(n protowire.Number, name string, max uint64) field {
+	return field{number: n, name: name, shape: shapeUint, max: max}
+}
+func flag(n protowire.Number, name string) field {
+	return field{number: n, name: name, shape: shapeBool}
+}
+func choice(n protowire.Number, name string, last uint64) field {
+	return field{number: n, name: name, shape: shapeEnum, max: last}
+}
+func fixed(n protowire.Number, name string, size int) field {
+	return field{number: n, name: name, shape: shapeBytes, size: size}
+}
+func nested(n protowire.Number, name string, m *message) field {
+	return field{number: n, name: name, shape: shapeMessage, message: m}
+}
+func country(n protowire.Number, name string) field {
+	return field{number: n, name: name, shape: shapeString, size: 2, alphabet: upperLetter}
+}
+func name(n protowire.Number, fieldName string) field {
+	return field{number: n, name: fieldName, shape: shapeString, max: StringBytesMax, alphabet: properName}
+}
+func publicKey(n protowire.Number, name string) field {
+	return field{number: n, name: name, shape: shapeBytes, max: keyMax}
+}
+
+// times are unix milliseconds before the year 10000, so that every language
+// can print them.
+const timeMax = 253_402_300_799_999
+
+var (
+	itemRefV1 = &message{name: "ItemRef", fields: []field{
+		fixed(1, "item", idBytes).must(),
+		fixed(2, "prev", hashBytes).must(),
+	}}
+	groupV1 = &message{name: "Group", fields: []field{
+		fixed(1, "id", len(Nonce{})).must(),
+		number(2, "position", GroupEventsMax-1),
+		number(3, "count", GroupEventsMax).must(),
+	}}
+	commitmentV1 = &message{name: "Commitment", fields: []field{
+		choice(1, "field", 6).must(),
+		fixed(2, "hash", hashBytes).must(),
+	}}
+	massV1 = &message{name: "Mass", fields: []field{
+		number(1, "micrograms", MassMicrogramsMax).must(),
+		choice(2, "basis", 3).must(),
+	}}
+	originV1 = &message{name: "OriginComponent", fields: []field{
+		number(1, "micrograms", MassMicrogramsMax).must(),
+		choice(2, "kind", 6).must(),
+		country(3, "countries").upTo(CountriesMax),
+		choice(4, "evidence", 1).must(),
+		name(5, "mine"),
+		name(6, "producer"),
+		choice(7, "state_ownership", 4),
+	}}
+	descriptionV1 = &message{name: "Description", fields: []field{
+		word(1, "shape"),
+		word(2, "species"),
+		word(3, "colour"),
+		word(4, "clarity"),
+		word(5, "cut"),
+		number(6, "length_um", math.MaxUint32),
+		number(7, "width_um", math.MaxUint32),
+		number(8, "height_um", math.MaxUint32),
+		number(9, "depth_permyriad", math.MaxUint32),
+		number(10, "table_permyriad", math.MaxUint32),
+		fixed(11, "photo_sha256", hashBytes),
+	}}
+	outsideIDV1 = &message{name: "OutsideId", fields: []field{
+		choice(1, "kind", 2).must(),
+		word(2, "issuer").must(),
+		word(3, "number").must(),
+	}}
+
+	partyAdmitV1 = &message{name: "PartyAdmit", fields: []field{
+		publicKey(1, "key").must(),
+		number(2, "scopes", uint64(ScopesAll)).must(),
+		publicKey(3, "recovery_key").must(),
+		country(4, "country").must(),
+		choice(5, "role", 8).must(),
+	}}
+	partySponsorV1 = &message{name: "PartySponsor", fields: []field{
+		fixed(1, "party", idBytes).must(),
+	}}
+	partySuspendV1 = &message{name: "PartySuspend", fields: []field{
+		fixed(1, "party", idBytes).must(),
+		choice(2, "reason", 3).must(),
+	}}
+	keyAddV1 = &message{name: "KeyAdd", fields: []field{
+		publicKey(1, "key").must(),
+		number(2, "scopes", uint64(ScopesAll)).must(),
+	}}
+	keyRevokeV1 = &message{name: "KeyRevoke", fields: []field{
+		fixed(1, "key_id", idBytes).must(),
+		choice(2, "reason", 4).must(),
+	}}
+	itemRegisterV1 = &message{name: "ItemRegister", fields: []field{
+		choice(1, "material", 3).must(),
+		choice(2, "form", 2).must(),
+		choice(3, "nature", 5).must(),
+		nested(4, "mass", massV1).must(),
+		number(5, "count", PiecesMax),
+		nested(6, "description", descriptionV1),
+		choice(7, "acquisition", 4).must(),
+		nested(8, "origin", originV1).upTo(OriginComponentsMax).must(),
+		nested(9, "outside_ids", outsideIDV1).upTo(OutsideIDsMax),
+		fixed(10, "reference", len(Reference{})),
+		country(11, "processed_in"),
+		country(12, "customs_origin"),
+		country(13, "exported_from"),
+	}}
+	itemVoidV1 = &message{name: "ItemVoid", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		choice(2, "reason", 2).must(),
+	}}
+	offerV1 = &message{name: "Offer", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		fixed(2, "to", idBytes).must(),
+		choice(3, "mode", 4).must(),
+		number(4, "expires_at_ms", timeMax).must(),
+		flag(5, "goods_left"),
+		number(6, "memo_until_ms", timeMax),
+	}}
+	acceptV1 = &message{name: "Accept", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		fixed(2, "offer", hashBytes).must(),
+	}}
+	declineV1 = &message{name: "Decline", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		fixed(2, "offer", hashBytes).must(),
+		choice(3, "reason", 3).must(),
+	}}
+	withdrawV1 = &message{name: "Withdraw", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		fixed(2, "offer", hashBytes).must(),
+	}}
+	releaseV1 = &message{name: "Release", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		choice(2, "reason", 2).must(),
+		country(3, "country").must(),
+	}}
+	reenterV1 = &message{name: "Reenter", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+	}}
+
+	eventV1 = &message{name: "Event", choiceFirst: 16, choiceLast: 63, fields: []field{
+		fixed(1, "ledger_id", hashBytes).must(),
+		fixed(2, "party", idBytes).must(),
+		publicKey(3, "signers").upTo(SignersMax).must(),
+		fixed(4, "nonce", len(Nonce{})).must(),
+		number(5, "occurred_at_ms", timeMax).must(),
+		number(6, "not_after_ms", timeMax).must(),
+		nested(7, "group", groupV1),
+		nested(8, "commitments", commitmentV1).upTo(CommitmentsMax),
+		nested(16, "party_admit", partyAdmitV1),
+		nested(17, "party_sponsor", partySponsorV1),
+		nested(18, "party_suspend", partySuspendV1),
+		nested(19, "key_add", keyAddV1),
+		nested(20, "key_revoke", keyRevokeV1),
+		nested(32, "item_register", itemRegisterV1),
+		nested(33, "item_void", itemVoidV1),
+		nested(40, "offer", offerV1),
+		nested(41, "accept", acceptV1),
+		nested(42, "decline", declineV1),
+		nested(43, "withdraw", withdrawV1),
+		nested(44, "release", releaseV1),
+		nested(45, "reenter", reenterV1),
+	}}
+)
