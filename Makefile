@@ -1,16 +1,45 @@
 GO ?= go
 
+# Tests run as the programs are built: without cgo. Only the race detector needs it.
+export CGO_ENABLED = 0
+
+# Limit for the tests of one package.
+TEST_TIMEOUT ?= 8m
+# What is tested a second time with the race detector: the packages with goroutines and what they call.
+RACE_PACKAGES ?= ./ledger/... ./consensus/... ./node/...
+# How long each fuzz test runs.
+FUZZTIME ?= 10s
+
 TOOLS        := bin/tools
 TOOL_SOURCES := scripts/tools/go.mod scripts/tools/go.sum $(wildcard scripts/tools/*/*.go)
 
 .DEFAULT_GOAL := help
-.PHONY: help generate
+.PHONY: help build demo test check generate fuzz clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+build: ## build the static programs bin/custodyd and bin/custody
+	$(GO) build -trimpath -o bin/ ./cmd/custodyd ./cmd/custody
+
+demo: build ## run the whole story on three nodes; ARGS=--exit stops at its end
+	bin/custodyd demo $(ARGS)
+
+test: ## run all tests, then those of RACE_PACKAGES with the race detector
+	$(GO) test -timeout $(TEST_TIMEOUT) ./...
+	@GO=$(GO) scripts/race.sh -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
+
+check: $(TOOLS)/.built ## format, vet, staticcheck, generated code, import order, dependencies
+	@GO=$(GO) TOOLS=$(TOOLS) scripts/check.sh
+
 generate: $(TOOLS)/.built ## write the Go files of proto/ anew (imports are relative to proto/)
 	$(TOOLS)/protogen -root proto -plugins $(TOOLS)
+
+fuzz: ## run every fuzz test for FUZZTIME, by default 10s
+	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+clean: ## remove what was built
+	rm -rf bin
 
 # The tools are built from scripts/tools, a module of its own, at the versions
 # pinned there.

@@ -89,6 +89,9 @@ func TestChecker(t *testing.T) {
 		{"node/node.go", "C", "uses cgo"},
 
 		{"ledger/entry.go", "log/slog", "ledger is pure"},
+		{"ledger/genesis.go", "net/netip", ""},
+		{"ledger/genesis.go", "net", "ledger is pure"},
+		{"ledger/genesis.go", "net/url", "ledger is pure"},
 		{"ledger/rules/rules.go", "math/rand/v2", "ledger/rules is pure"},
 		{"ledger/sign/key.go", "crypto/rand", "ledger/sign is pure"},
 		{"ledger/sign/key.go", "io crypto/sha256 math/bits", ""},
