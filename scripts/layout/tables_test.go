@@ -70,7 +70,7 @@ var impure = []string{"os", "net", "math/rand", "crypto/rand", "syscall", "log",
 var harmless = []string{"net/netip"} // values only
 
 // timeAllowed is what pure packages may take from package time: durations are
-// constants of the rules, the clock is not.
-var timeAllowed = []string{"Duration", "Nanosecond", "Microsecond", "Millisecond", "Second", "Minute", "Hour"}
+// constants of the rules and messages print a given time, the clock is not to be read.
+var timeAllowed = []string{"Duration", "Nanosecond", "Microsecond", "Millisecond", "Second", "Minute", "Hour", "UnixMilli", "RFC3339"}
 
 var namesRefused = []string{"util", "utils", "common", "helper", "helpers"}
