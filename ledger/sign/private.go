@@ -10,10 +10,11 @@ import (
 const SeedSize = ed25519.SeedSize
 
 // PrivateKey signs. It prints as a fixed text under every verb of fmt, also inside another struct; only
-// [PrivateKey.Seed] gives the secret away. The zero value is no key and panics when used. Safe for concurrent use.
+// [PrivateKey.Seed] gives the secret away. The zero value is no key and panics when used. Not comparable. Safe for concurrent use.
 type PrivateKey struct {
-	// A pointer, because fmt prints unexported fields of an enclosing struct without asking their methods.
-	secret *secret
+	// A function, because fmt prints unexported fields of an enclosing struct without asking their methods, and
+	// follows a pointer there under a verb that does not suit it; a function is printed as an address always.
+	secret func() *secret
 }
 
 type secret struct {
@@ -32,7 +33,7 @@ func NewPrivateKey(seed []byte) (PrivateKey, error) {
 	s := &secret{key: key}
 	s.public.wire[0] = byte(Ed25519)
 	copy(s.public.wire[1:], key[SeedSize:])
-	return PrivateKey{s}, nil
+	return PrivateKey{func() *secret { return s }}, nil
 }
 
 // GenerateKey returns a new Ed25519 key whose seed is the next [SeedSize] bytes of random, which must be a
@@ -48,14 +49,14 @@ func GenerateKey(random io.Reader) (PrivateKey, error) {
 // Sign returns the RFC 8032 signature over message, the same for the same message every time. The caller has put a
 // domain tag or a DSSE payload type in front; see [Tag].
 func (k PrivateKey) Sign(message []byte) Signature {
-	return ed25519.Sign(k.secret.key, message)
+	return ed25519.Sign(k.secret().key, message)
 }
 
 // Public returns the public key. It always passes [PublicKey.CheckRegistrable].
-func (k PrivateKey) Public() PublicKey { return k.secret.public }
+func (k PrivateKey) Public() PublicKey { return k.secret().public }
 
 // Seed returns a fresh copy of the secret, for writing it into an encrypted file.
-func (k PrivateKey) Seed() []byte { return k.secret.key.Seed() }
+func (k PrivateKey) Seed() []byte { return k.secret().key.Seed() }
 
 // IsZero reports whether k is the zero value, which is no key.
 func (k PrivateKey) IsZero() bool { return k.secret == nil }
