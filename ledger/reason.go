@@ -87,7 +87,6 @@ const (
 const (
 	GroupIncomplete Reason = "GROUP_INCOMPLETE" // not all events of the group, each once, in order
 	GroupMixed      Reason = "GROUP_MIXED"      // some of its events are recorded already
-	GroupMember     Reason = "GROUP_MEMBER"     // refused because another event of the group is
 	GroupTooLarge   Reason = "GROUP_TOO_LARGE"  // does not fit one Raft entry
 )
 
@@ -155,7 +154,6 @@ var Reasons = []Reason{
 	NotReleaser,
 	GroupIncomplete,
 	GroupMixed,
-	GroupMember,
 	GroupTooLarge,
 }
 

@@ -21,14 +21,19 @@ func (j *judge) times() *ledger.Rejection {
 	return nil
 }
 
-// signedBy demands that exactly the acting party's key, with all of the scopes,
-// and the keys that the event introduces signed. It finds the acting party.
-func (j *judge) signedBy(scopes ledger.Scopes, introduced ...sign.PublicKey) *ledger.Rejection {
+// actor finds the acting party.
+func (j *judge) actor() *ledger.Rejection {
 	party, ok := j.state.Party(j.event.Party)
 	if !ok {
 		return ledger.RejectField(ledger.UnknownParty, "party", "party %s is not on this ledger; an association admits it first", j.event.Party)
 	}
 	j.party = party
+	return nil
+}
+
+// signedBy demands that exactly one key of the acting party, with all of the
+// scopes, and the keys that the event introduces signed.
+func (j *judge) signedBy(scopes ledger.Scopes, introduced ...sign.PublicKey) *ledger.Rejection {
 	if len(j.event.Signers) != 1+len(introduced) {
 		return ledger.RejectField(ledger.WrongSigners, "signers", "%d keys signed, expected %d: one of the party's keys and each key that the event introduces", len(j.event.Signers), 1+len(introduced))
 	}
@@ -69,13 +74,13 @@ func (j *judge) mayAct(signer sign.PublicKey, scopes ledger.Scopes) *ledger.Reje
 
 // dealer is signedBy for events about goods: associations do not trade.
 func (j *judge) dealer(scopes ledger.Scopes) *ledger.Rejection {
-	if rejection := j.signedBy(scopes); rejection != nil {
+	if rejection := j.actor(); rejection != nil {
 		return rejection
 	}
 	if j.party.Association {
 		return ledger.RejectField(ledger.AssociationExcluded, "party", "associations admit and suspend; they hold no goods")
 	}
-	return nil
+	return j.signedBy(scopes)
 }
 
 // unsuspended refuses a party of which no sponsor stands.

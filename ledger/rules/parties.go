@@ -52,13 +52,13 @@ func (j *judge) partyAdmit(body *custodyv1.PartyAdmit) *ledger.Rejection {
 
 // association finds the acting association.
 func (j *judge) association(introduced ...sign.PublicKey) *ledger.Rejection {
-	if rejection := j.signedBy(ledger.ScopeAdminister, introduced...); rejection != nil {
+	if rejection := j.actor(); rejection != nil {
 		return rejection
 	}
 	if !j.party.Association {
 		return ledger.RejectField(ledger.NotAssociation, "party", "party %s is not an association of this ledger", j.party.ID)
 	}
-	return nil
+	return j.signedBy(ledger.ScopeAdminister, introduced...)
 }
 
 // partySponsor: an association joins a party's sponsors, or lifts its suspension.
@@ -138,13 +138,13 @@ const partyKeysMax = 1_000
 // administrator finds the acting party, which must be a dealer: governance keys
 // change by governance.
 func (j *judge) administrator(introduced ...sign.PublicKey) *ledger.Rejection {
-	if rejection := j.signedBy(ledger.ScopeAdminister, introduced...); rejection != nil {
+	if rejection := j.actor(); rejection != nil {
 		return rejection
 	}
 	if j.party.Association {
 		return ledger.RejectField(ledger.AssociationExcluded, "party", "the keys of an association stand in the genesis")
 	}
-	return nil
+	return j.signedBy(ledger.ScopeAdminister, introduced...)
 }
 
 // keyRevoke: a party revokes a key of its own, from this entry on.
