@@ -77,15 +77,16 @@ func BenchmarkVerifyUnprepared(b *testing.B) {
 	}
 }
 
-// BenchmarkBatch reports the time of one signature in batches of several sizes, by 16 keys that are prepared after the
-// first round, by keys that never are, and with one bad signature in each batch.
+// BenchmarkBatch reports the time of one signature in batches of several sizes: by few keys that are prepared after the
+// first round, by as many prepared keys as signatures, by as many that never are, and with one bad signature.
 func BenchmarkBatch(b *testing.B) {
 	for _, size := range []int{4, 16, 64, 256} {
-		items := signedBy(16, size)
-		b.Run(fmt.Sprintf("%d", size), func(b *testing.B) { benchmarkBatch(b, items, PreparedKeysDefault) })
-		b.Run(fmt.Sprintf("%d/unprepared", size), func(b *testing.B) { benchmarkBatch(b, items, 0) })
-		bad := append([]signed(nil), items...)
+		few, many := signedBy(5, size), signedBy(size, size)
+		bad := append([]signed(nil), few...)
 		bad[size/2].message = []byte("another")
+		b.Run(fmt.Sprintf("%d/five-keys", size), func(b *testing.B) { benchmarkBatch(b, few, PreparedKeysDefault) })
+		b.Run(fmt.Sprintf("%d/all-keys-differ", size), func(b *testing.B) { benchmarkBatch(b, many, PreparedKeysDefault) })
+		b.Run(fmt.Sprintf("%d/all-keys-new", size), func(b *testing.B) { benchmarkBatch(b, many, 0) })
 		b.Run(fmt.Sprintf("%d/one-bad", size), func(b *testing.B) { benchmarkBatch(b, bad, PreparedKeysDefault) })
 	}
 }

@@ -10,7 +10,8 @@ import (
 const SeedSize = ed25519.SeedSize
 
 // PrivateKey signs. It prints as a fixed text under every verb of fmt, also inside another struct; only
-// [PrivateKey.Seed] gives the secret away. The zero value is no key and panics when used. Not comparable. Safe for concurrent use.
+// [PrivateKey.Seed] gives the secret away. The zero value is no key and panics when used. It is not comparable;
+// compare public keys. Safe for concurrent use.
 type PrivateKey struct {
 	// A function, because fmt prints unexported fields of an enclosing struct without asking their methods, and
 	// follows a pointer there under a verb that does not suit it; a function is printed as an address always.

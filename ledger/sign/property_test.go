@@ -121,14 +121,14 @@ func TestEachDamageHasItsReason(t *testing.T) {
 
 // TestBatchSizes goes over the boundary of one equation, with and without one that fails at each end of it.
 func TestBatchSizes(t *testing.T) {
-	items := signedBy(7, 2*batchChunk+1)
+	items := signedBy(7, 2*equationMax+1)
 	v := NewVerifier(PreparedKeysDefault)
 	batch := v.NewBatch()
 	if ok, out := batch.Verify(); !ok || out != nil {
 		t.Errorf("the empty batch: %v, %v", ok, out)
 	}
-	for _, size := range []int{1, 2, batchChunk - 1, batchChunk, batchChunk + 1, 2 * batchChunk, 2*batchChunk + 1} {
-		for _, bad := range []int{-1, 0, size / 2, batchChunk - 1, batchChunk, size - 1} {
+	for _, size := range []int{1, 2, equationMax - 1, equationMax, equationMax + 1, 2 * equationMax, 2*equationMax + 1} {
+		for _, bad := range []int{-1, 0, size / 2, equationMax - 1, equationMax, size - 1} {
 			if bad >= size {
 				continue
 			}
@@ -201,11 +201,11 @@ func TestVerifierKeepsWhatIsUsed(t *testing.T) {
 	items := signedBy(40, 40)
 	v := NewVerifier(10)
 	used := items[0]
-	v.prepare(used.key)
+	v.prepare(&used.key)
 	first := v.recent[used.key]
 	for _, s := range items[1:] {
-		v.prepare(s.key)
-		if v.prepare(used.key) != first {
+		v.prepare(&s.key)
+		if v.prepare(&used.key) != first {
 			t.Fatal("the key was forgotten")
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-var allTags = []Tag{TagKeyID, TagItemID, TagPartyID, TagRaftCluster, TagBatch}
+var allTags = []Tag{TagKeyID, TagItemID, TagPartyID, TagRaftCluster, TagCommitment, TagBatch}
 
 func TestTagsAreApart(t *testing.T) {
 	for i, tag := range allTags {

@@ -1,30 +1,26 @@
 package sign
 
-import (
-	"sync"
-
-	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
-)
+import "sync"
 
 // PreparedKeysDefault is how many prepared keys a [Verifier] keeps when its owner has no reason for another number:
 // about 1.6 KiB each.
 const PreparedKeysDefault = 4096
 
 // Verifier verifies like [Verify] and keeps the prepared form of keys that it met, so that the next signature by the
-// same key costs a third less. What it keeps never changes a verdict, only its time: a flood of unknown keys makes it
-// as slow as if nothing were kept. Safe for concurrent use; it starts no goroutine.
+// same key costs less, and many of them in a [Batch] much less. What it keeps never changes a verdict, only its time: a
+// flood of unknown keys makes it as slow as if nothing were kept. Safe for concurrent use; it starts no goroutine.
 type Verifier struct {
 	keysMax int
 
 	mu sync.Mutex
 	// Two generations, both under mu: recent takes every key that is asked for, and becomes older when it holds half
 	// of keysMax; what was older and not asked for since is forgotten.
-	recent, older map[PublicKey]*ed25519.ExpandedPublicKey
+	recent, older map[PublicKey]*preparedKey
 }
 
 // NewVerifier returns a verifier that keeps at most keysMax prepared keys; below 2 it keeps none.
 func NewVerifier(keysMax int) *Verifier {
-	return &Verifier{keysMax: keysMax, recent: make(map[PublicKey]*ed25519.ExpandedPublicKey)}
+	return &Verifier{keysMax: keysMax, recent: make(map[PublicKey]*preparedKey)}
 }
 
 // Verify is [Verify], with the same verdict for the same input whatever the verifier met before.
@@ -35,47 +31,57 @@ func (v *Verifier) Verify(key PublicKey, message []byte, sig Signature) error {
 	if f := checkSignature(sig); f != 0 {
 		return f
 	}
-	prepared := v.prepare(key)
-	if prepared != nil && ed25519.VerifyExpandedWithOptions(prepared, message, sig, zip215) {
-		return nil
+	var c claim
+	if !c.set(&key, message, sig) {
+		return ErrRNotPoint
 	}
-	return explain(key.raw(), (*[32]byte)(sig[:32]))
+	prepared := v.prepare(&key)
+	switch {
+	case prepared == nil:
+		return ErrKeyNotPoint
+	case !c.holds(prepared):
+		return ErrEquation
+	}
+	return nil
 }
 
 // prepare returns the prepared form of an Ed25519 key, or nil if the key is no point.
-func (v *Verifier) prepare(key PublicKey) *ed25519.ExpandedPublicKey {
-	v.mu.Lock()
-	prepared, inRecent := v.recent[key]
-	if !inRecent {
-		prepared = v.older[key]
-	}
-	if prepared != nil && !inRecent {
-		v.keep(key, prepared)
-	}
-	v.mu.Unlock()
-	if prepared != nil {
+func (v *Verifier) prepare(key *PublicKey) *preparedKey {
+	if prepared := v.kept(key); prepared != nil {
 		return prepared
 	}
-
-	prepared, err := ed25519.NewExpandedPublicKey(key.raw()[:])
-	if err != nil {
-		return nil
+	prepared := newPreparedKey(key)
+	if prepared != nil {
+		v.mu.Lock()
+		v.keep(key, prepared)
+		v.mu.Unlock()
 	}
+	return prepared
+}
+
+// kept returns the prepared form of a key if it is at hand, and remembers that it was asked for.
+func (v *Verifier) kept(key *PublicKey) *preparedKey {
 	v.mu.Lock()
-	v.keep(key, prepared)
-	v.mu.Unlock()
+	defer v.mu.Unlock()
+	if prepared := v.recent[*key]; prepared != nil {
+		return prepared
+	}
+	prepared := v.older[*key]
+	if prepared != nil {
+		v.keep(key, prepared)
+	}
 	return prepared
 }
 
 // keep puts a key into the recent generation. The caller holds mu.
-func (v *Verifier) keep(key PublicKey, prepared *ed25519.ExpandedPublicKey) {
+func (v *Verifier) keep(key *PublicKey, prepared *preparedKey) {
 	generation := v.keysMax / 2
 	if generation < 1 {
 		return
 	}
-	if _, known := v.recent[key]; !known && len(v.recent) >= generation {
+	if _, known := v.recent[*key]; !known && len(v.recent) >= generation {
 		v.older = v.recent
-		v.recent = make(map[PublicKey]*ed25519.ExpandedPublicKey, generation)
+		v.recent = make(map[PublicKey]*preparedKey, generation)
 	}
-	v.recent[key] = prepared
+	v.recent[*key] = prepared
 }
