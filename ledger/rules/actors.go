@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"time"
 
 	"github.com/custodyledger/custodyledger/ledger"
@@ -8,7 +9,7 @@ import (
 )
 
 // times judges the event's own times against the ledger's.
-func (j *judge) times() *ledger.Rejection {
+func (j *judge) times(rule) *ledger.Rejection {
 	e := j.event
 	switch {
 	case j.now > e.NotAfter:
@@ -21,42 +22,59 @@ func (j *judge) times() *ledger.Rejection {
 	return nil
 }
 
-// actor finds the acting party.
-func (j *judge) actor() *ledger.Rejection {
+// acting finds the acting party, which must be of the right kind: associations
+// admit and suspend, dealers trade.
+func (j *judge) acting(r rule) *ledger.Rejection {
 	party, ok := j.state.Party(j.event.Party)
-	if !ok {
+	switch {
+	case !ok:
 		return ledger.RejectField(ledger.UnknownParty, "party", "party %s is not on this ledger; an association admits it first", j.event.Party)
+	case r.actor == association && !party.Association:
+		return ledger.RejectField(ledger.NotAssociation, "party", "party %s is not an association of this ledger", party.ID)
+	case r.actor == dealer && party.Association:
+		return ledger.RejectField(ledger.AssociationExcluded, "party", "associations admit and suspend; they hold no goods, and their keys stand in the genesis")
 	}
 	j.party = party
 	return nil
 }
 
-// signedBy demands that exactly one key of the acting party, with all of the
-// scopes, and the keys that the event introduces signed.
-func (j *judge) signedBy(scopes ledger.Scopes, introduced ...sign.PublicKey) *ledger.Rejection {
-	if len(j.event.Signers) != 1+len(introduced) {
-		return ledger.RejectField(ledger.WrongSigners, "signers", "%d keys signed, expected %d: one of the party's keys and each key that the event introduces", len(j.event.Signers), 1+len(introduced))
-	}
-	acted := false
-	for _, signer := range j.event.Signers {
-		if contains(introduced, signer) {
-			continue
+// newKeys judges the keys that the event introduces.
+func (j *judge) newKeys(r rule) *ledger.Rejection {
+	for _, introduced := range r.introduces {
+		key, err := sign.ParsePublicKey(introduced.wire)
+		if err == nil {
+			err = key.CheckRegistrable()
 		}
-		if acted {
-			return ledger.RejectField(ledger.WrongSigners, "signers", "a key that the event introduces did not sign; it proves its possession by signing")
+		if err != nil {
+			return ledger.RejectField(ledger.BadKey, introduced.field, "%v", err)
 		}
-		if rejection := j.mayAct(signer, scopes); rejection != nil {
-			return rejection
+		if _, taken := j.state.Key(key.ID()); taken || slices.Contains(j.introduced, key) {
+			return ledger.RejectField(ledger.KeyInUse, introduced.field, "key %s is in use already; a key belongs to one party, serves one use and is added once", ledger.KeyIDText(key.ID()))
 		}
-		acted = true
-	}
-	if !acted {
-		return ledger.RejectField(ledger.WrongSigners, "signers", "no key of the acting party signed")
+		j.introduced = append(j.introduced, key)
 	}
 	return nil
 }
 
-func (j *judge) mayAct(signer sign.PublicKey, scopes ledger.Scopes) *ledger.Rejection {
+// signers demands that exactly one key of the acting party, with all of the
+// scopes, and every key that the event introduces signed: a key proves its
+// possession by signing.
+func (j *judge) signers(r rule) *ledger.Rejection {
+	if len(j.event.Signers) != 1+len(j.introduced) {
+		return ledger.RejectField(ledger.WrongSigners, "signers", "%d keys signed, expected %d: one of the party's keys and each key that the event introduces", len(j.event.Signers), 1+len(j.introduced))
+	}
+	for _, key := range j.introduced {
+		if !slices.Contains(j.event.Signers, key) {
+			return ledger.RejectField(ledger.WrongSigners, "signers", "key %s, which the event introduces, did not sign; it proves its possession by signing", ledger.KeyIDText(key.ID()))
+		}
+	}
+	return j.mayAct(r.scopes)
+}
+
+// mayAct judges the one signer that the event does not introduce.
+func (j *judge) mayAct(scopes ledger.Scopes) *ledger.Rejection {
+	at := slices.IndexFunc(j.event.Signers, func(k sign.PublicKey) bool { return !slices.Contains(j.introduced, k) })
+	signer := j.event.Signers[at]
 	id := signer.ID()
 	key, ok := j.state.Key(id)
 	switch {
@@ -72,47 +90,13 @@ func (j *judge) mayAct(signer sign.PublicKey, scopes ledger.Scopes) *ledger.Reje
 	return nil
 }
 
-// dealer is signedBy for events about goods: associations do not trade.
-func (j *judge) dealer(scopes ledger.Scopes) *ledger.Rejection {
-	if rejection := j.actor(); rejection != nil {
-		return rejection
-	}
-	if j.party.Association {
-		return ledger.RejectField(ledger.AssociationExcluded, "party", "associations admit and suspend; they hold no goods")
-	}
-	return j.signedBy(scopes)
-}
-
-// unsuspended refuses a party of which no sponsor stands.
-func (j *judge) unsuspended() *ledger.Rejection {
-	if j.party.Suspended() {
+// sponsored refuses a party of which no sponsor stands, unless the event is
+// open to it.
+func (j *judge) sponsored(r rule) *ledger.Rejection {
+	if !r.suspended && j.party.Suspended() {
 		return ledger.RejectField(ledger.PartySuspended, "party", "every association that sponsored party %s has suspended it; it may return what it does not own, decline and withdraw", j.party.ID)
 	}
 	return nil
-}
-
-// newKey judges a key that an event introduces.
-func (j *judge) newKey(field string, wire []byte) (sign.PublicKey, *ledger.Rejection) {
-	key, err := sign.ParsePublicKey(wire)
-	if err == nil {
-		err = key.CheckRegistrable()
-	}
-	if err != nil {
-		return key, ledger.RejectField(ledger.BadKey, field, "%v", err)
-	}
-	if _, taken := j.state.Key(key.ID()); taken {
-		return key, ledger.RejectField(ledger.KeyInUse, field, "key %s is registered already; a key belongs to one party and is added once", ledger.KeyIDText(key.ID()))
-	}
-	return key, nil
-}
-
-func contains(keys []sign.PublicKey, key sign.PublicKey) bool {
-	for _, k := range keys {
-		if k == key {
-			return true
-		}
-	}
-	return false
 }
 
 // later adds a duration to a time in unix milliseconds.

@@ -8,8 +8,7 @@ import (
 )
 
 // item finds the item that the event moves and checks that the event builds on
-// the last event on it. Who may move it is for the caller to judge, and comes
-// before the check of prev where it matters: see moved.
+// the last event on it. Who may move it is for the caller to judge.
 func (j *judge) item() (Item, *ledger.Rejection) {
 	ref := j.event.Item
 	item, ok := j.state.Item(ref.Item)
@@ -37,9 +36,6 @@ func (j *judge) offer(body *custodyv1.Offer) *ledger.Rejection {
 		From: j.event.Party, To: ledger.PartyID(body.To), Mode: body.Mode,
 		ExpiresAt: body.ExpiresAtMs, GoodsLeft: body.GoodsLeft, MemoUntil: body.MemoUntilMs,
 	}
-	if rejection := j.dealer(offer.scopes()); rejection != nil {
-		return rejection
-	}
 	if rejection := j.offerTerms(offer); rejection != nil {
 		return rejection
 	}
@@ -65,23 +61,9 @@ func (j *judge) offer(body *custodyv1.Offer) *ledger.Rejection {
 	return nil
 }
 
-// scopes gives what a key needs to make the offer.
-func (o Offer) scopes() ledger.Scopes {
-	var scopes ledger.Scopes
-	if o.MovesCustody() {
-		scopes |= ledger.ScopeHandOver
-	}
-	if o.MovesTitle() {
-		scopes |= ledger.ScopePassTitle
-	}
-	return scopes
-}
-
 func (j *judge) offerTerms(o Offer) *ledger.Rejection {
 	memo := o.Mode == custodyv1.Mode_MODE_MEMO
 	switch {
-	case o.Mode != custodyv1.Mode_MODE_RETURN && j.party.Suspended():
-		return j.unsuspended()
 	case o.To == o.From:
 		return ledger.RejectField(ledger.SelfTransfer, "offer.to", "an offer goes to another party")
 	case o.ExpiresAt <= j.now:
@@ -194,7 +176,7 @@ func (j *judge) accept(body *custodyv1.Accept) *ledger.Rejection {
 		return rejection
 	}
 	if offer.Mode != custodyv1.Mode_MODE_RETURN {
-		if rejection := j.unsuspended(); rejection != nil {
+		if rejection := j.sponsored(rule{}); rejection != nil {
 			return rejection
 		}
 	}
@@ -222,9 +204,6 @@ func (j *judge) accept(body *custodyv1.Accept) *ledger.Rejection {
 // answer finds the offer that the acting party answers and leaves the item
 // without it.
 func (j *judge) answer(field string, id []byte) (Item, Offer, *ledger.Rejection) {
-	if rejection := j.dealer(ledger.ScopeReceive); rejection != nil {
-		return Item{}, Offer{}, rejection
-	}
 	item, rejection := j.item()
 	if rejection != nil {
 		return Item{}, Offer{}, rejection
@@ -276,9 +255,6 @@ func (j *judge) decline(body *custodyv1.Decline) *ledger.Rejection {
 
 // withdraw: the offerer takes an open offer back.
 func (j *judge) withdraw(body *custodyv1.Withdraw) *ledger.Rejection {
-	if rejection := j.dealer(0); rejection != nil {
-		return rejection
-	}
 	item, rejection := j.item()
 	if rejection != nil {
 		return rejection
@@ -290,7 +266,7 @@ func (j *judge) withdraw(body *custodyv1.Withdraw) *ledger.Rejection {
 	if offer.From != j.party.ID {
 		return ledger.RejectField(ledger.NotOfferer, "withdraw.offer", "another party made the offer")
 	}
-	if rejection := j.dealer(offer.scopes()); rejection != nil {
+	if rejection := j.mayAct(offerScopes(offer.Mode)); rejection != nil {
 		return rejection
 	}
 	if offer.Lapsed(j.now) {
@@ -303,17 +279,6 @@ func (j *judge) withdraw(body *custodyv1.Withdraw) *ledger.Rejection {
 
 // release: goods go to somebody who is not on the ledger.
 func (j *judge) release(body *custodyv1.Release) *ledger.Rejection {
-	sold := body.Reason == custodyv1.OutsideReason_OUTSIDE_REASON_SOLD
-	scopes := ledger.ScopeHandOver
-	if sold {
-		scopes |= ledger.ScopePassTitle
-	}
-	if rejection := j.dealer(scopes); rejection != nil {
-		return rejection
-	}
-	if rejection := j.unsuspended(); rejection != nil {
-		return rejection
-	}
 	if !ledger.IsCountry(body.Country) {
 		return ledger.RejectField(ledger.CountryInvalid, "release.country", "%q is not an ISO 3166-1 alpha-2 code", body.Country)
 	}
@@ -332,7 +297,7 @@ func (j *judge) release(body *custodyv1.Release) *ledger.Rejection {
 	}
 	outside := Holder{Outside: &Outside{Reason: body.Reason, Country: body.Country, Since: j.index, ReleasedBy: j.party.ID}}
 	item.Custody = outside
-	if sold {
+	if body.Reason == custodyv1.OutsideReason_OUTSIDE_REASON_SOLD {
 		item.Title = outside
 	}
 	item.Offered = true
@@ -341,13 +306,7 @@ func (j *judge) release(body *custodyv1.Release) *ledger.Rejection {
 }
 
 // reenter: the party that released an item has it back.
-func (j *judge) reenter(*custodyv1.Reenter) *ledger.Rejection {
-	if rejection := j.dealer(ledger.ScopeRegister | ledger.ScopeReceive); rejection != nil {
-		return rejection
-	}
-	if rejection := j.unsuspended(); rejection != nil {
-		return rejection
-	}
+func (j *judge) reenter() *ledger.Rejection {
 	item, rejection := j.item()
 	if rejection != nil {
 		return rejection

@@ -12,20 +12,7 @@ import (
 // partyAdmit: an association admits a party with its first key and its recovery
 // key. Both sign too.
 func (j *judge) partyAdmit(body *custodyv1.PartyAdmit) *ledger.Rejection {
-	first, rejection := j.newKey("party_admit.key", body.Key)
-	if rejection != nil {
-		return rejection
-	}
-	recovery, rejection := j.newKey("party_admit.recovery_key", body.RecoveryKey)
-	if rejection != nil {
-		return rejection
-	}
-	if first == recovery {
-		return ledger.RejectField(ledger.KeyInUse, "party_admit.recovery_key", "the recovery key must be another key than the first one")
-	}
-	if rejection := j.association(first, recovery); rejection != nil {
-		return rejection
-	}
+	first, recovery := j.introduced[0], j.introduced[1]
 	scopes := ledger.Scopes(body.Scopes)
 	switch {
 	case !scopes.Has(ledger.ScopeAdminister):
@@ -48,17 +35,6 @@ func (j *judge) partyAdmit(body *custodyv1.PartyAdmit) *ledger.Rejection {
 	j.state.putKey(Key{Public: first, Party: party.ID, Scopes: scopes, Added: j.index, Revoked: ledger.NoLink})
 	j.state.putKey(Key{Public: recovery, Party: party.ID, Scopes: ledger.ScopeAdminister, Recovery: true, Added: j.index, Revoked: ledger.NoLink})
 	return nil
-}
-
-// association finds the acting association.
-func (j *judge) association(introduced ...sign.PublicKey) *ledger.Rejection {
-	if rejection := j.actor(); rejection != nil {
-		return rejection
-	}
-	if !j.party.Association {
-		return ledger.RejectField(ledger.NotAssociation, "party", "party %s is not an association of this ledger", j.party.ID)
-	}
-	return j.signedBy(ledger.ScopeAdminister, introduced...)
 }
 
 // partySponsor: an association joins a party's sponsors, or lifts its suspension.
@@ -99,9 +75,6 @@ func (j *judge) partySuspend(body *custodyv1.PartySuspend) *ledger.Rejection {
 
 // membership finds a dealer and the acting association's place among its sponsors.
 func (j *judge) membership(field string, id []byte) (Party, int, *ledger.Rejection) {
-	if rejection := j.association(); rejection != nil {
-		return Party{}, 0, rejection
-	}
 	party, ok := j.state.Party(ledger.PartyID(id))
 	if !ok {
 		return Party{}, 0, ledger.RejectField(ledger.UnknownParty, field, "party %s is not on this ledger", ledger.PartyID(id))
@@ -115,14 +88,7 @@ func (j *judge) membership(field string, id []byte) (Party, int, *ledger.Rejecti
 
 // keyAdd: a party adds a key of its own. The new key signs too.
 func (j *judge) keyAdd(body *custodyv1.KeyAdd) *ledger.Rejection {
-	key, rejection := j.newKey("key_add.key", body.Key)
-	if rejection != nil {
-		return rejection
-	}
-	if rejection := j.administrator(key); rejection != nil {
-		return rejection
-	}
-	party := j.party
+	key, party := j.introduced[0], j.party
 	if len(party.Keys) >= partyKeysMax {
 		return ledger.RejectField(ledger.TooLarge, "key_add.key", "the party has had %d keys, no more are permitted", partyKeysMax)
 	}
@@ -135,23 +101,8 @@ func (j *judge) keyAdd(body *custodyv1.KeyAdd) *ledger.Rejection {
 // partyKeysMax bounds the work of finding a party's last administering key.
 const partyKeysMax = 1_000
 
-// administrator finds the acting party, which must be a dealer: governance keys
-// change by governance.
-func (j *judge) administrator(introduced ...sign.PublicKey) *ledger.Rejection {
-	if rejection := j.actor(); rejection != nil {
-		return rejection
-	}
-	if j.party.Association {
-		return ledger.RejectField(ledger.AssociationExcluded, "party", "the keys of an association stand in the genesis")
-	}
-	return j.signedBy(ledger.ScopeAdminister, introduced...)
-}
-
 // keyRevoke: a party revokes a key of its own, from this entry on.
 func (j *judge) keyRevoke(body *custodyv1.KeyRevoke) *ledger.Rejection {
-	if rejection := j.administrator(); rejection != nil {
-		return rejection
-	}
 	id := sign.KeyID(body.KeyId)
 	key, ok := j.state.Key(id)
 	switch {

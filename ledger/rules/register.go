@@ -7,12 +7,6 @@ import (
 
 // itemRegister: a party states that it holds and owns goods new to the ledger.
 func (j *judge) itemRegister(body *custodyv1.ItemRegister) *ledger.Rejection {
-	if rejection := j.dealer(ledger.ScopeRegister); rejection != nil {
-		return rejection
-	}
-	if rejection := j.unsuspended(); rejection != nil {
-		return rejection
-	}
 	if rejection := checkRegistration(body); rejection != nil {
 		rejection.Field = "item_register." + rejection.Field
 		return rejection
@@ -149,10 +143,7 @@ func checkOutsideIDs(body *custodyv1.ItemRegister) *ledger.Rejection {
 }
 
 // itemVoid: the registrant takes its registration back before the first offer.
-func (j *judge) itemVoid(*custodyv1.ItemVoid) *ledger.Rejection {
-	if rejection := j.dealer(ledger.ScopeRegister); rejection != nil {
-		return rejection
-	}
+func (j *judge) itemVoid() *ledger.Rejection {
 	item, rejection := j.item()
 	if rejection != nil {
 		return rejection
