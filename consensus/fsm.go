@@ -1,0 +1,283 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/custodyledger/custodyledger/ledger"
+)
+
+// fsmMode says what happens to a committed entry.
+type fsmMode int32
+
+const (
+	modeLive      fsmMode = iota // applied as it comes
+	modeFetching                 // noted: the entries below the target are not here yet
+	modeReplaying                // noted: the raft log is being applied up to what was noted
+	modeBroken                   // dropped: the process is about to end
+)
+
+// errNoted is the result of a proposal that was committed while its proposer
+// was catching up: it will be applied, the result is not known here.
+var errNoted = fmt.Errorf("%w: committed, not applied yet", ErrOutcomeUnknown)
+
+// fsm is what raft applies to. It keeps three promises.
+//
+//  1. A command at or below the ledger's position, or at or below the target
+//     of a catch-up, is never given to the machine again: a refused event on a
+//     later state could be accepted, and the ledgers would fork.
+//  2. Nothing that raft calls waits for entries to be fetched. raft calls
+//     Restore while its main loop waits; a node that waits there cannot vote.
+//  3. After the first error nothing is applied any more.
+//
+// raft calls ApplyBatch, Snapshot and Restore from one goroutine. The catch-up
+// goroutine is the second user of the fields under mu.
+type fsm struct {
+	cluster  [32]byte
+	ledger   Ledger
+	machine  Machine
+	dog      watchdog // for one apply
+	fatal    func(error)
+	progress *progress
+	limits   pointerLimits
+	note     func() []byte
+	log      *watchedLog
+
+	pointerDue chan struct{} // capacity 1: enough has been applied for a new pointer
+	catchUpDue chan struct{} // capacity 1: there is a target
+	membersDue chan struct{} // capacity 1: the members have changed
+
+	// mu is held while the ledger or the machine is written to, except by
+	// CatchUp.CatchUp.
+	mu       sync.Mutex
+	mode     modeCell
+	seen     uint64 // index of the last entry that raft handed over, applied or noted
+	replayed uint64 // in modeReplaying: index up to which the raft log is applied
+	round    uint64 // grows with every new target
+	cancel   func() // ends the fetching that runs for the current round
+	unsaved  int64  // bytes of entries handed over since the last pointer
+}
+
+// modeCell is written under fsm.mu and read by anybody: readers and proposers
+// do not wait for an apply to end.
+type modeCell struct{ v atomic.Int32 }
+
+func (m *modeCell) is(mode fsmMode) bool { return m.get() == mode }
+func (m *modeCell) get() fsmMode         { return fsmMode(m.v.Load()) }
+func (m *modeCell) set(mode fsmMode)     { m.v.Store(int32(mode)) }
+
+// pointerLimits say when a new pointer is due: whichever comes first.
+type pointerLimits struct {
+	entries uint64
+	bytes   int64
+}
+
+// position is where this ledger stands in this cluster; the index is 0 before
+// the cluster's open command.
+func (f *fsm) position() ledger.Position {
+	if p := f.ledger.Position(); p.Cluster == f.cluster {
+		return p
+	}
+	return ledger.Position{}
+}
+
+// start sets the state that the ledger on disk implies, before raft runs.
+func (f *fsm) start() {
+	if t, ok := f.ledger.Target(); ok && t.Cluster == f.cluster {
+		f.mode.set(modeFetching)
+		f.seen, f.round = t.Index, 1
+		signal(f.catchUpDue)
+		return
+	}
+	applied := f.position().Index
+	if p, ok := f.ledger.Pointer(); ok && p.Cluster == f.cluster {
+		applied = max(applied, p.Index)
+		f.seen = p.Index
+	}
+	f.progress.advance(applied)
+}
+
+func (f *fsm) isLive() bool { return f.mode.is(modeLive) }
+
+func (f *fsm) isCatchingUp() bool { return f.mode.is(modeFetching) || f.mode.is(modeReplaying) }
+
+// Apply implements raft.FSM; raft calls ApplyBatch instead.
+func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
+
+// ApplyBatch implements raft.BatchingFSM. A result is what Machine.Apply gave,
+// or an error when the entry was not applied here and now.
+func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	results := make([]any, len(logs))
+	for i, l := range logs {
+		f.seen = max(f.seen, l.Index)
+		f.unsaved += int64(len(l.Data))
+		results[i] = errNoted
+		if l.Type == raft.LogConfiguration {
+			signal(f.membersDue)
+		}
+	}
+	if f.mode.is(modeLive) {
+		if err := f.apply(logs, results); err != nil {
+			f.stop(err)
+			return results
+		}
+		if at := f.position().Index; f.seen >= at {
+			f.progress.advance(f.seen)
+		}
+	}
+	f.signalPointer()
+	return results
+}
+
+// apply gives the machine the commands among logs that it has not applied.
+// The caller holds mu.
+func (f *fsm) apply(logs []*raft.Log, results []any) error {
+	defer f.dog.watch("an apply")()
+	applied := f.position().Index
+	var run []Command
+	var runAt []int
+	flush := func() error {
+		if len(run) == 0 {
+			return nil
+		}
+		last := run[len(run)-1]
+		out, err := f.applyRun(ledger.Position{Cluster: f.cluster, Index: last.Index, Term: last.Term}, run)
+		if err != nil {
+			return err
+		}
+		for i, at := range runAt {
+			results[at] = out[i]
+		}
+		run, runAt = run[:0], runAt[:0]
+		return nil
+	}
+	for i, l := range logs {
+		if l.Type != raft.LogCommand || l.Index <= applied {
+			continue
+		}
+		c, err := decodeCommand(l.Data)
+		if err != nil {
+			return fmt.Errorf("%w: raft entry %d in this log: %w", ErrDiverged, l.Index, err)
+		}
+		if c.kind == kindBatch {
+			run, runAt = append(run, Command{Index: l.Index, Term: l.Term, Data: c.batch}), append(runAt, i)
+			continue
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+		if err := f.open(l, c.open); err != nil {
+			return err
+		}
+		results[i] = nil
+	}
+	return flush()
+}
+
+func (f *fsm) applyRun(position ledger.Position, run []Command) ([]any, error) {
+	if len(run) > 0 && f.position().IsZero() {
+		return nil, fmt.Errorf("%w: raft entry %d comes before its cluster was opened", ErrDiverged, run[0].Index)
+	}
+	out, err := f.machine.Apply(position, run)
+	if err != nil {
+		return nil, fmt.Errorf("consensus: apply raft entries up to %d: %w", position.Index, err)
+	}
+	if len(out) != len(run) {
+		return nil, fmt.Errorf("consensus: the machine gave %d results for %d commands", len(out), len(run))
+	}
+	if got := f.ledger.Position(); got != position {
+		return nil, fmt.Errorf("consensus: after raft entry %d the ledger stands at %v", position.Index, got)
+	}
+	return out, nil
+}
+
+// open binds this ledger to the cluster, or finds that it is another ledger
+// than the one that the cluster began with. Opening again changes nothing.
+func (f *fsm) open(l *raft.Log, o openCommand) error {
+	if o.cluster != f.cluster {
+		return fmt.Errorf("%w: raft entry %d opens cluster %x, this node belongs to %x", ErrDiverged, l.Index, o.cluster, f.cluster)
+	}
+	if f.position().IsZero() {
+		if size, root := f.ledger.Head(); size != o.size || root != o.root {
+			return fmt.Errorf("%w: the cluster begins with %d entries and root %x, this ledger has %d and %x",
+				ErrDiverged, o.size, o.root, size, root)
+		}
+	}
+	_, err := f.applyRun(ledger.Position{Cluster: f.cluster, Index: l.Index, Term: l.Term}, nil)
+	return err
+}
+
+// stop ends all applying and the process. The caller holds mu.
+func (f *fsm) stop(err error) {
+	f.mode.set(modeBroken)
+	f.fatal(err)
+}
+
+// Restore implements raft.FSM: it takes the pointer that raft received as the
+// new target and returns. The entries are fetched beside raft.
+func (f *fsm) Restore(r io.ReadCloser) error {
+	defer r.Close()
+	b, err := io.ReadAll(io.LimitReader(r, pointerBytesMax+1))
+	if err == nil {
+		err = f.setTarget(b)
+	}
+	if err != nil {
+		f.fatal(fmt.Errorf("consensus: take over a pointer: %w", err))
+	}
+	return err
+}
+
+func (f *fsm) setTarget(b []byte) error {
+	target, err := ledger.ParsePointer(b)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.mode.is(modeBroken) {
+		return errors.New("consensus: nothing is taken over after an error")
+	}
+	at := f.position()
+	size, root := f.ledger.Head()
+	switch {
+	case target.Index <= at.Index:
+		return fmt.Errorf("consensus: pointer to %d reached a ledger at %d", target.Index, at.Index)
+	case size > target.Size || size == target.Size && root != target.Root:
+		return fmt.Errorf("%w: at raft entry %d the cluster has %d entries and root %x, this ledger, at raft entry %d, has %d and %x",
+			ErrDiverged, target.Index, target.Size, target.Root, at.Index, size, root)
+	}
+	if err := f.ledger.SetTarget(target); err != nil {
+		return err
+	}
+	f.mode.set(modeFetching)
+	f.seen, f.unsaved = target.Index, 0
+	f.round++
+	if f.cancel != nil {
+		f.cancel()
+	}
+	signal(f.catchUpDue)
+
+	// raft keeps the index of its last entry in memory and would refuse what
+	// follows the target for ever (hashicorp/raft issue 697).
+	last, err := f.log.LastIndex()
+	if err == nil && last > target.Index {
+		f.fatal(fmt.Errorf("%w: the raft log held entries up to %d that the cluster never committed, and has moved to %d",
+			ErrRestartNeeded, last, target.Index))
+	}
+	return err
+}
+
+// signal wakes the reader of a channel of capacity 1.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,161 @@
+package consensus
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/hashicorp/raft"
+)
+
+// gate stands between the transport and raft and refuses requests that raft
+// would take on trust, or panic on. A refusal is an answer to the peer; the
+// connection and this node go on.
+type gate struct {
+	inner  raft.Transport
+	check  func(command []byte) error
+	logger *slog.Logger
+
+	out  chan raft.RPC
+	stop chan struct{}
+	once sync.Once
+	done chan struct{}
+}
+
+func newGate(inner raft.Transport, check func([]byte) error, logger *slog.Logger) *gate {
+	g := &gate{
+		inner: inner, check: check, logger: logger,
+		out: make(chan raft.RPC), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	go g.run()
+	return g
+}
+
+func (g *gate) run() {
+	defer close(g.done)
+	for {
+		select {
+		case rpc := <-g.inner.Consumer():
+			if err := g.admit(rpc.Command); err != nil {
+				g.logger.Error("refused a raft request", "error", err)
+				rpc.Respond(emptyResponse(rpc.Command), err)
+				continue
+			}
+			select {
+			case g.out <- rpc:
+			case <-g.stop:
+				return
+			}
+		case <-g.stop:
+			return
+		}
+	}
+}
+
+func (g *gate) admit(request any) error {
+	switch r := request.(type) {
+	case *raft.AppendEntriesRequest:
+		for i, l := range r.Entries {
+			if err := g.admitEntry(l, r.PrevLogEntry+uint64(i)+1, r.Term); err != nil {
+				return err
+			}
+		}
+	case *raft.InstallSnapshotRequest:
+		if r.Size < 0 || r.Size > pointerBytesMax {
+			return fmt.Errorf("consensus: a pointer of %d bytes", r.Size)
+		}
+		_, err := decodeMembers(r.Configuration)
+		return err
+	}
+	return nil
+}
+
+func (g *gate) admitEntry(l *raft.Log, index, termMax uint64) error {
+	if l == nil || l.Index != index || l.Term == 0 || l.Term > termMax {
+		return fmt.Errorf("consensus: a raft entry that cannot stand at %d", index)
+	}
+	switch l.Type {
+	case raft.LogCommand:
+		c, err := decodeCommand(l.Data)
+		if err == nil && c.kind == kindBatch && g.check != nil {
+			err = g.check(c.batch)
+		}
+		if err != nil {
+			return fmt.Errorf("consensus: raft entry %d: %w", index, err)
+		}
+	case raft.LogConfiguration:
+		if _, err := decodeMembers(l.Data); err != nil {
+			return fmt.Errorf("consensus: raft entry %d: %w", index, err)
+		}
+	case raft.LogNoop, raft.LogBarrier:
+	default:
+		return fmt.Errorf("consensus: raft entry %d of type %d", index, l.Type)
+	}
+	return nil
+}
+
+// emptyResponse is the answer beside an error: in-memory transports copy it
+// without a look at the error.
+func emptyResponse(request any) any {
+	switch request.(type) {
+	case *raft.AppendEntriesRequest:
+		return &raft.AppendEntriesResponse{}
+	case *raft.InstallSnapshotRequest:
+		return &raft.InstallSnapshotResponse{}
+	}
+	return nil
+}
+
+// close ends the gate and the transport behind it; the node is silent from
+// then on.
+func (g *gate) close() error {
+	var err error
+	g.once.Do(func() {
+		close(g.stop)
+		if t, ok := g.inner.(raft.WithClose); ok {
+			err = t.Close()
+		}
+		if t, ok := g.inner.(interface{ CloseStreams() }); ok {
+			t.CloseStreams()
+		}
+	})
+	return err
+}
+
+// Close implements raft.WithClose.
+func (g *gate) Close() error { return g.close() }
+
+func (g *gate) Consumer() <-chan raft.RPC            { return g.out }
+func (g *gate) LocalAddr() raft.ServerAddress        { return g.inner.LocalAddr() }
+func (g *gate) SetHeartbeatHandler(h func(raft.RPC)) { g.inner.SetHeartbeatHandler(h) }
+
+func (g *gate) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (raft.AppendPipeline, error) {
+	return g.inner.AppendEntriesPipeline(id, to)
+}
+
+func (g *gate) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse) error {
+	return g.inner.AppendEntries(id, to, q, a)
+}
+
+func (g *gate) RequestVote(id raft.ServerID, to raft.ServerAddress, q *raft.RequestVoteRequest, a *raft.RequestVoteResponse) error {
+	return g.inner.RequestVote(id, to, q, a)
+}
+
+// RequestPreVote implements raft.WithPreVote.
+func (g *gate) RequestPreVote(id raft.ServerID, to raft.ServerAddress, q *raft.RequestPreVoteRequest, a *raft.RequestPreVoteResponse) error {
+	return g.inner.(raft.WithPreVote).RequestPreVote(id, to, q, a)
+}
+
+func (g *gate) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, q *raft.InstallSnapshotRequest, a *raft.InstallSnapshotResponse, data io.Reader) error {
+	return g.inner.InstallSnapshot(id, to, q, a, data)
+}
+
+func (g *gate) TimeoutNow(id raft.ServerID, to raft.ServerAddress, q *raft.TimeoutNowRequest, a *raft.TimeoutNowResponse) error {
+	return g.inner.TimeoutNow(id, to, q, a)
+}
+
+func (g *gate) EncodePeer(id raft.ServerID, a raft.ServerAddress) []byte {
+	return g.inner.EncodePeer(id, a)
+}
+func (g *gate) DecodePeer(b []byte) raft.ServerAddress { return g.inner.DecodePeer(b) }

@@ -1,0 +1,131 @@
+package consensus
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/raft"
+)
+
+// Barrier returns when this node, the leader, has applied everything that was
+// acknowledged anywhere before the call. A read of the ledger that begins
+// after it is linearizable.
+func (n *Node) Barrier(ctx context.Context) error {
+	index, err := n.ReadIndex(ctx)
+	if err != nil {
+		return err
+	}
+	return n.WaitApplied(ctx, index)
+}
+
+// ReadIndex returns, at the leader, the index that a node must have applied to
+// serve a linearizable read that began before the call: the last command at or
+// below the commit index, under a leadership that a majority has confirmed
+// since the call. A follower asks its leader for it and then calls
+// WaitApplied.
+//
+// Calls that wait at the same time share one confirmation.
+func (n *Node) ReadIndex(ctx context.Context) (uint64, error) {
+	if err := n.leading(); err != nil {
+		return 0, err
+	}
+	round := n.reads.join()
+	select {
+	case <-round.done:
+		return round.index, round.err
+	case <-n.ctx.Done():
+		return 0, ErrStopped
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// WaitApplied returns when this node has applied everything at or below a raft
+// index that ReadIndex gave. While the node is catching up it returns
+// ErrCatchingUp at once: it cannot say how long that takes.
+func (n *Node) WaitApplied(ctx context.Context, index uint64) error {
+	if n.fsm.progress.load() >= index && n.fsm.isLive() {
+		return nil
+	}
+	if n.fsm.isCatchingUp() {
+		return ErrCatchingUp
+	}
+	return n.fsm.progress.wait(ctx, index, n.ctx.Done())
+}
+
+// AppliedIndex returns the raft index at or below which every command is
+// applied on this node.
+func (n *Node) AppliedIndex() uint64 { return n.fsm.progress.load() }
+
+// readRounds gathers the readers that one confirmation of leadership serves.
+type readRounds struct {
+	due  chan struct{} // capacity 1
+	mu   sync.Mutex
+	next *readRound
+}
+
+type readRound struct {
+	done  chan struct{} // closed when index and err are set
+	index uint64
+	err   error
+}
+
+// join enters the round that has not begun: its commit index is read after
+// this call.
+func (r *readRounds) join() *readRound {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next == nil {
+		r.next = &readRound{done: make(chan struct{})}
+		signal(r.due)
+	}
+	return r.next
+}
+
+func (r *readRounds) take() *readRound {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	round := r.next
+	r.next = nil
+	return round
+}
+
+func (n *Node) readLoop() {
+	for {
+		select {
+		case <-n.reads.due:
+		case <-n.ctx.Done():
+			return
+		}
+		if round := n.reads.take(); round != nil {
+			round.index, round.err = n.confirmRead()
+			close(round.done)
+		}
+	}
+}
+
+func (n *Node) confirmRead() (uint64, error) {
+	term := n.raft.CurrentTerm()
+	if err := n.leading(); err != nil {
+		return 0, err
+	}
+	commit := n.raft.CommitIndex()
+	if err := n.await(n.ctx, func() raft.Future { return n.raft.VerifyLeader() }); err != nil {
+		if n.ctx.Err() != nil {
+			return 0, ErrStopped
+		}
+		return 0, &NotLeaderError{}
+	}
+	if err := n.leading(); err != nil {
+		return 0, err
+	}
+	if n.raft.CurrentTerm() != term {
+		return 0, &NotLeaderError{Leader: n.Leader()}
+	}
+	index, err := n.log.lastCommand(commit, n.pointers.floor())
+	if err != nil {
+		return 0, fmt.Errorf("consensus: find the last command at or below %d: %w", commit, err)
+	}
+	return index, nil
+}
