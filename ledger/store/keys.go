@@ -1,0 +1,92 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/sign"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+// A key is a byte that says what it is for, then ids and big-endian numbers of
+// fixed length, so that keys of one kind sort by what they name. DESIGN.md has
+// the table.
+const (
+	prefixEntry        = 'e' // index -> entry bytes as hashed
+	prefixOpenings     = 'o' // index -> openings
+	prefixTree         = 't' // level, index -> hash
+	prefixEvent        = 'v' // event id -> index
+	prefixParty        = 'p' // party -> party
+	prefixKey          = 'k' // key id -> key
+	prefixItem         = 'i' // item -> item
+	prefixNamed        = 'n' // item, index -> nothing: the entry names the item
+	prefixHeld         = 'h' // party, item -> nothing: it holds the live item
+	prefixOwned        = 'w' // party, item -> nothing: it owns the live item
+	prefixRegistered   = 'g' // party, item -> nothing: it registered the item
+	prefixReference    = 'r' // party, reference -> item
+	prefixOutsideClaim = 'x' // outside id, item -> nothing: the live item claims it
+	prefixMeta         = 'm' // name -> see below
+)
+
+const itemBytes = len(ledger.ItemID{})
+
+var (
+	metaFormat   = []byte("mformat")   // u32: layout of keys and values
+	metaGenesis  = []byte("mgenesis")  // the genesis file
+	metaHead     = []byte("mhead")     // storedHead
+	metaPosition = []byte("mposition") // ledger.Position, absent before the first
+	metaPointer  = []byte("mpointer")  // ledger.Pointer, absent before the first
+	metaTarget   = []byte("mtarget")   // ledger.Pointer, absent unless catching up
+)
+
+func entryKey(index uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixEntry}, index)
+}
+
+func openingsKey(index uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixOpenings}, index)
+}
+
+func treeKey(level uint8, index uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixTree, level}, index)
+}
+
+func eventKey(id ledger.EventID) []byte { return append([]byte{prefixEvent}, id[:]...) }
+func partyKey(id ledger.PartyID) []byte { return append([]byte{prefixParty}, id[:]...) }
+func keyKey(id sign.KeyID) []byte       { return append([]byte{prefixKey}, id[:]...) }
+func itemKey(id ledger.ItemID) []byte   { return append([]byte{prefixItem}, id[:]...) }
+
+func namedKey(item ledger.ItemID, index uint64) []byte {
+	return binary.BigEndian.AppendUint64(append([]byte{prefixNamed}, item[:]...), index)
+}
+
+// heldBy gives the key of one of the three indexes of items by party.
+func heldBy(prefix byte, party ledger.PartyID, item ledger.ItemID) []byte {
+	return append(append([]byte{prefix}, party[:]...), item[:]...)
+}
+
+func referenceKey(party ledger.PartyID, reference ledger.Reference) []byte {
+	return append(append([]byte{prefixReference}, party[:]...), reference[:]...)
+}
+
+// outsideIDPrefix is what the claims of one outside id begin with and no other
+// claim does: kind u8 | issuer u8 length + bytes | number u8 length + bytes.
+func outsideIDPrefix(id *custodyv1.OutsideId) ([]byte, error) {
+	e := encoder{b: make([]byte, 0, 4+len(id.GetIssuer())+len(id.GetNumber())+itemBytes)}
+	e.uint8(prefixOutsideClaim)
+	e.enum(int32(id.GetKind()))
+	e.text(id.GetIssuer())
+	e.text(id.GetNumber())
+	return e.b, e.err
+}
+
+// after gives the first key that is above every key that begins with prefix.
+// A prefix here never consists of 0xff alone.
+func after(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; ; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
+)
+
+// reading reads stored values from the database or a snapshot of it.
+type reading struct{ from pebble.Reader }
+
+// get hands a value to use, which must not keep it.
+func (r reading) get(key []byte, what string, use func(value []byte) error) (found bool, err error) {
+	value, closer, err := r.from.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, readError(err, what)
+	}
+	if err = use(value); err != nil {
+		err = corrupt(err, "%s", what)
+	}
+	if closeErr := closer.Close(); err == nil && closeErr != nil {
+		err = readError(closeErr, what)
+	}
+	return true, err
+}
+
+func readError(err error, what string) error {
+	if pebble.IsCorruptionError(err) {
+		return corrupt(err, "%s", what)
+	}
+	return fmt.Errorf("store: read %s: %w", what, err)
+}
+
+func readEntryError(err error, index uint64) error {
+	if pebble.IsCorruptionError(err) {
+		return corruptEntry(index, err, "it cannot be read")
+	}
+	return fmt.Errorf("store: read entry %d: %w", index, err)
+}
+
+func (r reading) bytes(key []byte, what string) (value []byte, found bool, err error) {
+	found, err = r.get(key, what, func(v []byte) error {
+		value = bytes.Clone(v)
+		return nil
+	})
+	return value, found, err
+}
+
+// entry reads an entry that must be there.
+func (r reading) entry(index uint64) ([]byte, error) {
+	value, closer, err := r.from.Get(entryKey(index))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, corruptEntry(index, nil, "it is missing")
+	}
+	if err != nil {
+		return nil, readEntryError(err, index)
+	}
+	entry := bytes.Clone(value)
+	if err := closer.Close(); err != nil {
+		return nil, readEntryError(err, index)
+	}
+	return entry, nil
+}
+
+// number reads a varint value, the only thing in it.
+func (r reading) number(key []byte, what string) (n uint64, found bool, err error) {
+	found, err = r.get(key, what, func(v []byte) error {
+		d := decoder{b: v}
+		n = d.number()
+		return d.end()
+	})
+	return n, found, err
+}
+
+// scan hands the keys and values from lower up to, not including, upper to use
+// until it says stop. What use gets is valid until it returns.
+func (r reading) scan(lower, upper []byte, what string, use func(key, value []byte) (more bool, err error)) error {
+	iter, err := r.from.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return readError(err, what)
+	}
+	for ok := iter.First(); ok; ok = iter.Next() {
+		value, err := iter.ValueAndErr()
+		if err != nil {
+			return errors.Join(readError(err, what), iter.Close())
+		}
+		more, err := use(iter.Key(), value)
+		if err != nil {
+			return errors.Join(err, iter.Close())
+		}
+		if !more {
+			break
+		}
+	}
+	err = iter.Error()
+	if closeErr := iter.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return readError(err, what)
+	}
+	return nil
+}
+
+// Hashes implements merkle.Reader.
+func (r reading) Hashes(level uint8, from, to uint64) ([]merkle.Hash, error) {
+	if from >= to || to-from > hashesMax {
+		return nil, fmt.Errorf("%w: tree hashes %d to %d, at most %d", ErrRange, from, to, hashesMax)
+	}
+	hashes := make([]merkle.Hash, 0, to-from)
+	err := r.scan(treeKey(level, from), treeKey(level, to), "tree hashes", func(key, value []byte) (bool, error) {
+		if at := binary.BigEndian.Uint64(key[2:]); at != from+uint64(len(hashes)) || len(value) != merkle.HashSize {
+			return false, corrupt(nil, "tree hash %d of level %d", from+uint64(len(hashes)), level)
+		}
+		hashes = append(hashes, merkle.Hash(value))
+		return true, nil
+	})
+	if err == nil && uint64(len(hashes)) != to-from {
+		err = corrupt(nil, "tree hash %d of level %d is missing", from+uint64(len(hashes)), level)
+	}
+	return hashes, err
+}
+
+func (r reading) stored() (storedHead, error) {
+	var head storedHead
+	found, err := r.get(metaHead, "the head", func(v []byte) (err error) {
+		head, err = decodeHead(v)
+		return err
+	})
+	if err == nil && !found {
+		err = corrupt(nil, "there is no head")
+	}
+	return head, err
+}
+
+func (r reading) state() (*state, error) {
+	st := &state{}
+	var err error
+	if st.head, err = r.stored(); err != nil {
+		return nil, err
+	}
+	_, err = r.get(metaPosition, "the applied position", func(v []byte) (err error) {
+		st.position, err = ledger.ParsePosition(v)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if st.pointer, err = r.pointer(metaPointer, "the pointer"); err != nil {
+		return nil, err
+	}
+	st.target, err = r.pointer(metaTarget, "the catch-up target")
+	return st, err
+}
+
+func (r reading) pointer(key []byte, what string) (*ledger.Pointer, error) {
+	var pointer ledger.Pointer
+	found, err := r.get(key, what, func(v []byte) (err error) {
+		pointer, err = ledger.ParsePointer(v)
+		return err
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	return &pointer, nil
+}

@@ -1,0 +1,244 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+// Limits of one read.
+const (
+	// PageMax is the largest limit of a paged read.
+	PageMax = 4096
+	// hashesMax is the largest number of tree hashes of one read.
+	hashesMax = 256
+)
+
+// Snapshot is the ledger at one size. It stays as it is while the ledger grows
+// and must be closed. All its methods may be called from several goroutines,
+// but none after Close. It implements rules.View and merkle.Reader.
+type Snapshot struct {
+	view
+	store *Store
+	taken *pebble.Snapshot // nil when the store could not give one
+	head  storedHead
+	close sync.Once
+}
+
+// Snapshot takes a snapshot. It always gives one; on a store that failed or is
+// closed, or when the head cannot be read, Err says so and nothing can be read.
+func (s *Store) Snapshot() *Snapshot {
+	s.lifecycle.RLock()
+	defer s.lifecycle.RUnlock()
+	snapshot := &Snapshot{store: s}
+	err := s.failure.err()
+	if s.closed {
+		err = ErrClosed
+	}
+	if err != nil {
+		snapshot.from = brokenReader{err}
+		snapshot.fail(err)
+		return snapshot
+	}
+	s.snapshots.Add(1)
+	snapshot.taken = s.db.NewSnapshot()
+	snapshot.from = snapshot.taken
+	snapshot.head, err = snapshot.stored()
+	snapshot.fail(err)
+	return snapshot
+}
+
+// Close lets the snapshot go. A second Close does nothing.
+func (s *Snapshot) Close() error {
+	var err error
+	s.close.Do(func() {
+		if s.taken != nil {
+			err = s.taken.Close()
+			s.store.snapshots.Add(-1)
+		}
+	})
+	return err
+}
+
+// Size gives the number of entries.
+func (s *Snapshot) Size() uint64 { return s.head.Size }
+
+// Head gives the end of the ledger.
+func (s *Snapshot) Head() ledger.Head { return s.head.Head }
+
+// Root gives the root over all entries.
+func (s *Snapshot) Root() merkle.Hash { return s.head.Root }
+
+// Entry gives the bytes of an entry, as they were hashed. The error is ErrRange
+// for an index past the end, or a CorruptError that names the entry.
+func (s *Snapshot) Entry(index uint64) ([]byte, error) {
+	if index >= s.head.Size {
+		return nil, s.past(index)
+	}
+	return s.entry(index)
+}
+
+func (s *Snapshot) past(index uint64) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: entry %d of a ledger of %d", ErrRange, index, s.head.Size)
+}
+
+// Entries hands the entries from index from up to, not including, index to to
+// use, in order. The bytes are valid until use returns. An error of use ends the
+// call and is returned as it is. Else the error is ErrRange, or a CorruptError
+// that names the first entry that cannot be read.
+func (s *Snapshot) Entries(from, to uint64, use func(index uint64, entry []byte) error) error {
+	if from > to || to > s.head.Size {
+		return s.past(to)
+	}
+	return s.entries(from, to, use)
+}
+
+func (r reading) entries(from, to uint64, use func(index uint64, entry []byte) error) error {
+	iter, err := r.from.NewIter(&pebble.IterOptions{LowerBound: entryKey(from), UpperBound: entryKey(to)})
+	if err != nil {
+		return readEntryError(err, from)
+	}
+	next := from
+	err = func() error {
+		for ok := iter.First(); ok; ok = iter.Next() {
+			if len(iter.Key()) != len(entryKey(0)) || binary.BigEndian.Uint64(iter.Key()[1:]) != next {
+				return corruptEntry(next, nil, "it is missing")
+			}
+			entry, err := iter.ValueAndErr()
+			if err != nil {
+				return readEntryError(err, next)
+			}
+			if err := use(next, entry); err != nil {
+				return err
+			}
+			next++
+		}
+		if err := iter.Error(); err != nil {
+			return readEntryError(err, next)
+		}
+		if next < to {
+			return corruptEntry(next, nil, "it is missing")
+		}
+		return nil
+	}()
+	if closeErr := iter.Close(); err == nil && closeErr != nil {
+		err = readEntryError(closeErr, next)
+	}
+	return err
+}
+
+// Receipt says where an event stands; ok is false for an event that is not in
+// the ledger.
+func (s *Snapshot) Receipt(id ledger.EventID) (receipt ledger.Receipt, ok bool, err error) {
+	index, ok, err := s.number(eventKey(id), "an event's index")
+	if err != nil || !ok {
+		return ledger.Receipt{}, false, err
+	}
+	receipt, err = s.receipt(id, index)
+	return receipt, err == nil, err
+}
+
+func (r reading) receipt(id ledger.EventID, index uint64) (ledger.Receipt, error) {
+	b, err := r.entry(index)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	entry, err := ledger.DecodeEntry(b)
+	if err != nil {
+		return ledger.Receipt{}, corruptEntry(index, err, "it cannot be decoded")
+	}
+	return ledger.Receipt{Event: id, Index: index, RecordedAt: entry.RecordedAt, Leaf: merkle.LeafHash(b)}, nil
+}
+
+// Openings gives the openings beside an entry, ascending by field; none is no
+// error.
+func (s *Snapshot) Openings(index uint64) (openings []ledger.Opening, err error) {
+	_, err = s.get(openingsKey(index), "openings", func(b []byte) (err error) {
+		openings, err = decodeOpenings(b)
+		return err
+	})
+	return openings, err
+}
+
+// ItemEntries lists the entries that name an item, its registration first, from
+// index from on, at most limit of them. More may follow from one past the last.
+func (s *Snapshot) ItemEntries(item ledger.ItemID, from uint64, limit int) ([]uint64, error) {
+	if err := checkLimit(limit); err != nil {
+		return nil, err
+	}
+	prefix := append([]byte{prefixNamed}, item[:]...)
+	var indexes []uint64
+	err := s.scan(namedKey(item, from), after(prefix), "an item's entries", func(key, _ []byte) (bool, error) {
+		indexes = append(indexes, binary.BigEndian.Uint64(key[len(prefix):]))
+		return len(indexes) < limit, nil
+	})
+	return indexes, err
+}
+
+// By says which index of items is meant.
+type By byte
+
+// The indexes of items by party.
+const (
+	// ByHolder: live items in the party's custody.
+	ByHolder By = prefixHeld
+	// ByOwner: live items of which it is the managing owner.
+	ByOwner By = prefixOwned
+	// ByRegistrant: all items that it registered, voided ones too.
+	ByRegistrant By = prefixRegistered
+)
+
+// Items lists a party's items in the order of their ids, those above after, at
+// most limit of them; the zero id begins at the first. More may follow after
+// the last.
+func (s *Snapshot) Items(by By, party ledger.PartyID, afterItem ledger.ItemID, limit int) ([]ledger.ItemID, error) {
+	if by != ByHolder && by != ByOwner && by != ByRegistrant {
+		return nil, fmt.Errorf("%w: index %q", ErrRange, byte(by))
+	}
+	return s.items(append([]byte{byte(by)}, party[:]...), afterItem, limit)
+}
+
+// OutsideClaims lists the live items that claim an outside id, in the order of
+// their ids, at most limit of them, as Items does. Two make both contested.
+func (s *Snapshot) OutsideClaims(id *custodyv1.OutsideId, afterItem ledger.ItemID, limit int) ([]ledger.ItemID, error) {
+	prefix, err := outsideIDPrefix(id)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrRange, err)
+	}
+	return s.items(prefix, afterItem, limit)
+}
+
+func (r reading) items(prefix []byte, afterItem ledger.ItemID, limit int) ([]ledger.ItemID, error) {
+	if err := checkLimit(limit); err != nil {
+		return nil, err
+	}
+	lower := append(append([]byte(nil), prefix...), afterItem[:]...)
+	if afterItem != (ledger.ItemID{}) {
+		lower = append(lower, 0)
+	}
+	var items []ledger.ItemID
+	err := r.scan(lower, after(prefix), "an index of items", func(key, _ []byte) (bool, error) {
+		if len(key) != len(prefix)+itemBytes {
+			return false, corrupt(nil, "an index of items holds a key of %d bytes", len(key))
+		}
+		items = append(items, ledger.ItemID(key[len(prefix):]))
+		return len(items) < limit, nil
+	})
+	return items, err
+}
+
+func checkLimit(limit int) error {
+	if limit < 1 || limit > PageMax {
+		return fmt.Errorf("%w: a page of %d, expected 1 to %d", ErrRange, limit, PageMax)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"sync/atomic"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/rules"
+	"github.com/custodyledger/custodyledger/ledger/sign"
+)
+
+// view implements rules.View. A read that fails finds nothing and poisons the
+// view: whatever was derived from it since must not be used.
+type view struct {
+	reading
+	poison atomic.Pointer[error]
+}
+
+// Err gives the first error of a read; nil while the view can be relied on.
+func (v *view) Err() error {
+	if err := v.poison.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (v *view) fail(err error) {
+	if err != nil {
+		v.poison.CompareAndSwap(nil, &err)
+	}
+}
+
+// Party implements rules.View.
+func (v *view) Party(id ledger.PartyID) (p rules.Party, ok bool) {
+	ok, err := v.get(partyKey(id), "a party", func(b []byte) (err error) {
+		p, err = decodeParty(id, b)
+		return err
+	})
+	v.fail(err)
+	return p, ok && err == nil
+}
+
+// Key implements rules.View.
+func (v *view) Key(id sign.KeyID) (k rules.Key, ok bool) {
+	ok, err := v.get(keyKey(id), "a key", func(b []byte) (err error) {
+		k, err = decodeKey(id, b)
+		return err
+	})
+	v.fail(err)
+	return k, ok && err == nil
+}
+
+// Item implements rules.View.
+func (v *view) Item(id ledger.ItemID) (i rules.Item, ok bool) {
+	ok, err := v.get(itemKey(id), "an item", func(b []byte) (err error) {
+		i, err = decodeItem(id, b)
+		return err
+	})
+	v.fail(err)
+	return i, ok && err == nil
+}
+
+// Registration implements rules.View.
+func (v *view) Registration(party ledger.PartyID, reference ledger.Reference) (item ledger.ItemID, ok bool) {
+	ok, err := v.get(referenceKey(party, reference), "a registration", func(b []byte) error {
+		d := decoder{b: b}
+		d.fill(item[:])
+		return d.end()
+	})
+	v.fail(err)
+	return item, ok && err == nil
+}
+
+// EventIndex implements rules.View.
+func (v *view) EventIndex(id ledger.EventID) (uint64, bool) {
+	index, ok, err := v.number(eventKey(id), "an event's index")
+	v.fail(err)
+	return index, ok && err == nil
+}
+
+// applyView is the view of one apply. It remembers the items that were read:
+// what an item was before decides which index entries change.
+type applyView struct {
+	view
+	items map[ledger.ItemID]rules.Item
+}
+
+func newApplyView(r reading) *applyView {
+	return &applyView{view: view{reading: r}, items: map[ledger.ItemID]rules.Item{}}
+}
+
+// Item implements rules.View.
+func (v *applyView) Item(id ledger.ItemID) (rules.Item, bool) {
+	if item, ok := v.items[id]; ok {
+		return item, true
+	}
+	item, ok := v.view.Item(id)
+	if ok {
+		v.items[id] = item
+	}
+	return item, ok
+}
