@@ -1,0 +1,103 @@
+package audit
+
+import (
+	"fmt"
+
+	"github.com/custodyledger/custodyledger/ledger"
+)
+
+// Kind says what does not hold. The list is closed and a kind never changes its
+// meaning.
+type Kind string
+
+// What an audit can find.
+const (
+	// GenesisDiffers: entry 0 is not the genesis that the audit started from.
+	GenesisDiffers Kind = "genesis-differs"
+	// EntryUndecodable: the bytes are not an entry of a known version and kind.
+	EntryUndecodable Kind = "entry-undecodable"
+	// EntryMissing: the source has no entry with this index.
+	EntryMissing Kind = "entry-missing"
+	// OutOfPlace: the entry at this place says another index.
+	OutOfPlace Kind = "entry-out-of-place"
+	// ChainBroken: the entry's prev is wrong, or the entry is not the one that
+	// the next entry was built on.
+	ChainBroken Kind = "chain-broken"
+	// LinkWrong: a back link does not name the previous entry on the item.
+	LinkWrong Kind = "link-wrong"
+	// TimeBackwards: recorded before the entry in front of it.
+	TimeBackwards Kind = "time-backwards"
+	// EventInvalid: the event's form is not acceptable; Reason says why.
+	EventInvalid Kind = "event-invalid"
+	// SignatureBad: a signature does not hold.
+	SignatureBad Kind = "signature-bad"
+	// EventRepeated: an earlier entry holds the same event.
+	EventRepeated Kind = "event-repeated"
+	// RuleBroken: the rules refuse the event; Reason says which.
+	RuleBroken Kind = "rule-broken"
+	// GroupBroken: a group is not whole, contiguous and recorded at one time.
+	GroupBroken Kind = "group-broken"
+	// OpeningWrong: an opening beside the entry fits no commitment in it.
+	OpeningWrong Kind = "opening-wrong"
+	// EntryDiffers: what the entry holds is right, its bytes are not.
+	EntryDiffers Kind = "entry-differs"
+	// RootDiffers: the entries have another root than the head says. The index
+	// is that of the last entry below the head.
+	RootDiffers Kind = "root-differs"
+	// SizeShrunk: the head is smaller than what was verified before.
+	SizeShrunk Kind = "size-shrunk"
+	// NotConsistent: the ledger does not continue the state that was verified
+	// before.
+	NotConsistent Kind = "not-consistent"
+	// SourcesDiffer: two sources hold different entries at this index, and
+	// neither entry is wrong by itself: the history was forked.
+	SourcesDiffer Kind = "sources-differ"
+)
+
+// Finding is proof that a ledger does not hold: an index, and what is wrong
+// there. It is an error; an error of this package that wraps none is the
+// world's, such as a source that cannot be read.
+type Finding struct {
+	Source   string        `json:"source,omitempty"` // name of the source, set by the Auditor
+	Index    uint64        `json:"index"`
+	Kind     Kind          `json:"kind"`
+	Reason   ledger.Reason `json:"reason,omitempty"` // EventInvalid, SignatureBad, RuleBroken, GroupBroken, OpeningWrong
+	Field    string        `json:"field,omitempty"`  // path of the field that Reason is about
+	Expected string        `json:"expected,omitempty"`
+	Found    string        `json:"found,omitempty"`
+	Message  string        `json:"message"`
+}
+
+// Error names the index, the kind and what was expected against what was found.
+func (f *Finding) Error() string {
+	text := fmt.Sprintf("entry %d: %s: %s", f.Index, f.Kind, f.Message)
+	if f.Source != "" {
+		text = f.Source + ": " + text
+	}
+	if f.Expected != "" || f.Found != "" {
+		text += fmt.Sprintf(" (expected %s, found %s)", f.Expected, f.Found)
+	}
+	return text
+}
+
+func find(index uint64, kind Kind, format string, args ...any) *Finding {
+	return &Finding{Index: index, Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// against adds what was expected and what was found.
+func (f *Finding) against(expected, found any) *Finding {
+	f.Expected, f.Found = fmt.Sprint(expected), fmt.Sprint(found)
+	return f
+}
+
+// at gives the finding with its index.
+func (f *Finding) at(index uint64) *Finding {
+	placed := *f
+	placed.Index = index
+	return &placed
+}
+
+// refused makes a finding of a rejection.
+func refused(index uint64, kind Kind, rejection *ledger.Rejection) *Finding {
+	return &Finding{Index: index, Kind: kind, Reason: rejection.Reason, Field: rejection.Field, Message: rejection.Error()}
+}

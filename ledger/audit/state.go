@@ -1,0 +1,307 @@
+package audit
+
+import (
+	"fmt"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/ledger/rules"
+	"github.com/custodyledger/custodyledger/ledger/sign"
+)
+
+// State is what a verified ledger comes to, in memory: the view that its next
+// entries are judged on. One item takes about 100 bytes, one entry about 40
+// besides. Not safe for concurrent use while it changes.
+//
+//  1. It is the state after exactly Head().Size entries, all of them verified.
+//  2. Parties, keys, items and registrations stand in the order in which the
+//     ledger first named them, so that a ledger has one state file.
+type State struct {
+	file    []byte
+	genesis *ledger.Genesis
+	id      ledger.LedgerID
+	head    ledger.Head
+	edge    edge
+
+	events  []ledger.EventID // by entry index; zero for the genesis
+	eventAt *table[ledger.EventID]
+
+	parties []rules.Party
+	partyAt *table[ledger.PartyID]
+
+	keys  []keyRow
+	keyAt *table[sign.KeyID]
+
+	items  []itemRow
+	itemAt *table[ledger.ItemID]
+	offers map[uint32][]rules.Offer // open offers, by row of the item
+
+	registrations  []registrationRow
+	registrationAt *table[registrationKey]
+}
+
+type keyRow struct {
+	id  sign.KeyID
+	key rules.Key
+}
+
+type itemRow struct {
+	id         ledger.ItemID
+	registrant uint32 // row of the party
+	custody    holderRow
+	title      holderRow
+	status     rules.Status
+	offered    bool
+	registered uint64
+	last       uint64 // index of the entry that holds the last event
+	lastIndex  uint64
+	memoUntil  uint64
+}
+
+// holderRow is a party, or somebody outside.
+type holderRow struct {
+	party   uint32 // row of the party, if outside is nil
+	outside *rules.Outside
+}
+
+type registrationKey struct {
+	party     uint32
+	reference ledger.Reference
+}
+
+type registrationRow struct {
+	registrationKey
+	item uint32
+}
+
+// Start gives the state that a genesis file founds: a ledger of one entry. The
+// error is DecodeGenesis' own.
+func Start(genesisFile []byte) (*State, error) {
+	genesis, err := ledger.DecodeGenesis(genesisFile)
+	if err != nil {
+		return nil, err
+	}
+	entry := genesis.Entry(genesisFile)
+	b, err := entry.Encode()
+	if err != nil {
+		return nil, err
+	}
+	s := newState(genesisFile, genesis)
+	s.events = append(s.events, ledger.EventID{})
+	s.put(rules.Genesis(genesis))
+	s.advance(merkle.LeafHash(b), entry.RecordedAt)
+	return s, nil
+}
+
+func newState(file []byte, genesis *ledger.Genesis) *State {
+	s := &State{file: file, genesis: genesis, id: ledger.GenesisID(file), offers: map[uint32][]rules.Offer{}}
+	s.eventAt = newTable(func(row uint32) ledger.EventID { return s.events[row] })
+	s.partyAt = newTable(func(row uint32) ledger.PartyID { return s.parties[row].ID })
+	s.keyAt = newTable(func(row uint32) sign.KeyID { return s.keys[row].id })
+	s.itemAt = newTable(func(row uint32) ledger.ItemID { return s.items[row].id })
+	s.registrationAt = newTable(func(row uint32) registrationKey { return s.registrations[row].registrationKey })
+	return s
+}
+
+// LedgerID says which ledger this is.
+func (s *State) LedgerID() ledger.LedgerID { return s.id }
+
+// GenesisFile is the file that the state was started from.
+func (s *State) GenesisFile() []byte { return s.file }
+
+// Head is the end of the verified ledger.
+func (s *State) Head() ledger.Head { return s.head }
+
+// TreeHead is the size and root of the verified ledger.
+func (s *State) TreeHead() TreeHead { return TreeHead{Size: s.head.Size, Root: s.edge.tree.Root()} }
+
+// Items is the number of items, voided ones included.
+func (s *State) Items() int { return len(s.items) }
+
+// Replayer continues the ledger behind this state.
+func (s *State) Replayer() *Replayer {
+	return NewReplayer(s.genesis, s.id, s.head, &s.edge.tree)
+}
+
+// Apply adds a block that a Replayer gave for this state. It panics if the
+// block does not start at the state's size.
+func (s *State) Apply(block rules.Block) {
+	for i := range block.Entries {
+		e := &block.Entries[i]
+		if e.Entry.Index != s.head.Size || e.Entry.Prev != s.head.LastLeaf {
+			panic(fmt.Sprintf("audit: a block with entry %d was applied to a state of size %d", e.Entry.Index, s.head.Size))
+		}
+		s.addEvent(e.Candidate.ID)
+		s.advance(e.Leaf, e.Entry.RecordedAt)
+	}
+	s.put(block.Changes)
+}
+
+func (s *State) addEvent(id ledger.EventID) {
+	s.events = append(s.events, id)
+	s.eventAt.add(uint32(len(s.events) - 1))
+}
+
+func (s *State) advance(leaf merkle.Hash, recordedAt uint64) {
+	s.edge.append(leaf)
+	s.head = ledger.Head{Size: s.head.Size + 1, LastLeaf: leaf, RecordedAt: recordedAt}
+}
+
+func (s *State) put(changes rules.Changes) {
+	for _, p := range changes.Parties {
+		s.putParty(p)
+	}
+	for _, k := range changes.Keys {
+		s.putKey(k)
+	}
+	for _, i := range changes.Items {
+		s.putItem(i)
+	}
+	for _, r := range changes.Registrations {
+		s.putRegistration(r)
+	}
+}
+
+func (s *State) putParty(p rules.Party) {
+	if row, ok := s.partyAt.find(p.ID); ok {
+		s.parties[row] = p
+		return
+	}
+	s.parties = append(s.parties, p)
+	s.partyAt.add(uint32(len(s.parties) - 1))
+}
+
+func (s *State) putKey(k rules.Key) {
+	id := k.Public.ID()
+	if row, ok := s.keyAt.find(id); ok {
+		s.keys[row].key = k
+		return
+	}
+	s.keys = append(s.keys, keyRow{id, k})
+	s.keyAt.add(uint32(len(s.keys) - 1))
+}
+
+func (s *State) putItem(i rules.Item) {
+	row, known := s.itemAt.find(i.ID)
+	if !known {
+		row = uint32(len(s.items))
+		s.items = append(s.items, itemRow{id: i.ID})
+		s.itemAt.add(row)
+	}
+	last, ok := s.EventIndex(i.Last)
+	if !ok {
+		panic(fmt.Sprintf("audit: the last event %s on item %s is not in the ledger", i.Last, i.ID))
+	}
+	s.items[row] = itemRow{
+		id:         i.ID,
+		registrant: s.partyRow(i.Registrant),
+		custody:    s.holderRow(i.Custody),
+		title:      s.holderRow(i.Title),
+		status:     i.Status,
+		offered:    i.Offered,
+		registered: i.Registered,
+		last:       last,
+		lastIndex:  i.LastIndex,
+		memoUntil:  i.MemoUntil,
+	}
+	if len(i.Offers) == 0 {
+		delete(s.offers, row)
+		return
+	}
+	s.offers[row] = i.Offers
+}
+
+func (s *State) putRegistration(r rules.Registration) {
+	item, ok := s.itemAt.find(r.Item)
+	if !ok {
+		panic(fmt.Sprintf("audit: a registration of item %s that is not in the ledger", r.Item))
+	}
+	key := registrationKey{s.partyRow(r.Party), r.Reference}
+	if row, ok := s.registrationAt.find(key); ok {
+		s.registrations[row].item = item
+		return
+	}
+	s.registrations = append(s.registrations, registrationRow{key, item})
+	s.registrationAt.add(uint32(len(s.registrations) - 1))
+}
+
+func (s *State) partyRow(id ledger.PartyID) uint32 {
+	row, ok := s.partyAt.find(id)
+	if !ok {
+		panic(fmt.Sprintf("audit: party %s is not in the ledger", id))
+	}
+	return row
+}
+
+func (s *State) holderRow(h rules.Holder) holderRow {
+	if h.Outside != nil {
+		return holderRow{outside: h.Outside}
+	}
+	return holderRow{party: s.partyRow(h.Party)}
+}
+
+func (s *State) holder(h holderRow) rules.Holder {
+	if h.outside != nil {
+		return rules.Holder{Outside: h.outside}
+	}
+	return rules.Inside(s.parties[h.party].ID)
+}
+
+// Party implements rules.View.
+func (s *State) Party(id ledger.PartyID) (rules.Party, bool) {
+	row, ok := s.partyAt.find(id)
+	if !ok {
+		return rules.Party{}, false
+	}
+	return s.parties[row], true
+}
+
+// Key implements rules.View.
+func (s *State) Key(id sign.KeyID) (rules.Key, bool) {
+	row, ok := s.keyAt.find(id)
+	if !ok {
+		return rules.Key{}, false
+	}
+	return s.keys[row].key, true
+}
+
+// Item implements rules.View.
+func (s *State) Item(id ledger.ItemID) (rules.Item, bool) {
+	row, ok := s.itemAt.find(id)
+	if !ok {
+		return rules.Item{}, false
+	}
+	i := &s.items[row]
+	return rules.Item{
+		ID:         i.id,
+		Status:     i.status,
+		Registrant: s.parties[i.registrant].ID,
+		Registered: i.registered,
+		Last:       s.events[i.last],
+		LastIndex:  i.lastIndex,
+		Custody:    s.holder(i.custody),
+		Title:      s.holder(i.title),
+		Offers:     s.offers[row],
+		Offered:    i.offered,
+		MemoUntil:  i.memoUntil,
+	}, true
+}
+
+// Registration implements rules.View.
+func (s *State) Registration(party ledger.PartyID, reference ledger.Reference) (ledger.ItemID, bool) {
+	partyRow, ok := s.partyAt.find(party)
+	if !ok {
+		return ledger.ItemID{}, false
+	}
+	row, ok := s.registrationAt.find(registrationKey{partyRow, reference})
+	if !ok {
+		return ledger.ItemID{}, false
+	}
+	return s.items[s.registrations[row].item].id, true
+}
+
+// EventIndex implements rules.View.
+func (s *State) EventIndex(id ledger.EventID) (uint64, bool) {
+	row, ok := s.eventAt.find(id)
+	return uint64(row), ok
+}
