@@ -1,0 +1,214 @@
+package replica
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/custodyledger/custodyledger/consensus"
+	"github.com/custodyledger/custodyledger/ledger"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+// A command is what one raft entry carries: submissions that arrived together
+// and the time at which their leader proposed them. Integers are big-endian.
+//
+//	version u8 = 1 | time u64, unix milliseconds | submissions u16, each:
+//	  events u16, each:
+//	    signatures u8, each: length u16, bytes
+//	    openings u8, each: field u32 | salt 32 | value length u16, bytes
+//	    event length u32, bytes
+//
+// Nothing trailing. A command is read by every node from its own raft log; what
+// cannot be read is refused by all of them alike.
+const (
+	commandVersion     = 1
+	commandHeaderBytes = 1 + 8 + 2
+
+	// CommandBytesMax is the longest command, and so the longest group.
+	CommandBytesMax = consensus.CommandBytesMax
+	// SubmissionBytesMax is the longest encoding of one submission.
+	SubmissionBytesMax = CommandBytesMax - commandHeaderBytes
+	// CommandSubmissionsMax is the largest number of submissions in one command.
+	CommandSubmissionsMax = 4096
+
+	saltBytes = 32
+)
+
+// errCommandVersion stops the node: a command of a newer program is committed,
+// and to skip it would fork the state.
+var errCommandVersion = errors.New("replica: a committed command has a version that this program does not know; install the version that the leader runs")
+
+// errCommand is wrapped by every other error about the bytes of a command. It
+// makes a rejection.
+var errCommand = errors.New("replica: not a valid command")
+
+// command is a decoded command. Its byte slices share memory with what was
+// decoded.
+type command struct {
+	at          uint64
+	submissions [][]unverified
+}
+
+// unverified is an event as a command carries it.
+type unverified struct {
+	signed   ledger.SignedEvent
+	openings []*custodyv1.Opening
+}
+
+// encodeCommand puts encoded submissions under one header.
+func encodeCommand(at uint64, submissions [][]byte) []byte {
+	size := commandHeaderBytes
+	for _, s := range submissions {
+		size += len(s)
+	}
+	b := make([]byte, 0, size)
+	b = append(b, commandVersion)
+	b = binary.BigEndian.AppendUint64(b, at)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(submissions)))
+	for _, s := range submissions {
+		b = append(b, s...)
+	}
+	return b
+}
+
+// encodeSubmission fails only for a submission that is longer than
+// SubmissionBytesMax; everything else was checked when it was verified.
+func encodeSubmission(submission ledger.Submission) ([]byte, error) {
+	b := binary.BigEndian.AppendUint16(nil, uint16(len(submission)))
+	for _, candidate := range submission {
+		b = append(b, byte(len(candidate.Signed.Signatures)))
+		for _, signature := range candidate.Signed.Signatures {
+			b = binary.BigEndian.AppendUint16(b, uint16(len(signature)))
+			b = append(b, signature...)
+		}
+		b = append(b, byte(len(candidate.Openings)))
+		for _, opening := range candidate.Openings {
+			b = binary.BigEndian.AppendUint32(b, uint32(opening.Field))
+			b = append(b, opening.Salt[:]...)
+			b = binary.BigEndian.AppendUint16(b, uint16(len(opening.Value)))
+			b = append(b, opening.Value...)
+		}
+		b = binary.BigEndian.AppendUint32(b, uint32(len(candidate.Signed.Event)))
+		b = append(b, candidate.Signed.Event...)
+	}
+	if len(b) > SubmissionBytesMax {
+		return nil, fmt.Errorf("%w: a submission of %d bytes, at most %d", errCommand, len(b), SubmissionBytesMax)
+	}
+	return b, nil
+}
+
+// decodeCommand reads what encodeCommand writes. Every count is checked against
+// its limit before memory is taken for it.
+func decodeCommand(b []byte) (command, error) {
+	if len(b) == 0 {
+		return command{}, fmt.Errorf("%w: empty", errCommand)
+	}
+	if b[0] != commandVersion {
+		return command{}, fmt.Errorf("%w: version %d", errCommandVersion, b[0])
+	}
+	if len(b) > CommandBytesMax {
+		return command{}, fmt.Errorf("%w: %d bytes, at most %d", errCommand, len(b), CommandBytesMax)
+	}
+	r := commandReader{b: b[1:]}
+	c := command{at: r.uint64()}
+	for range r.count(r.uint16(), 1, CommandSubmissionsMax, "submissions") {
+		c.submissions = append(c.submissions, r.submission())
+		if r.err != nil {
+			break
+		}
+	}
+	if r.err == nil && len(r.b) > 0 {
+		r.fail("%d bytes left over", len(r.b))
+	}
+	if r.err != nil {
+		return command{}, r.err
+	}
+	return c, nil
+}
+
+// commandReader takes values off a slice. After its first error it gives zero
+// values only.
+type commandReader struct {
+	b   []byte
+	err error
+}
+
+func (r *commandReader) submission() []unverified {
+	var events []unverified
+	for range r.count(r.uint16(), 1, ledger.GroupEventsMax, "events") {
+		events = append(events, r.event())
+		if r.err != nil {
+			return nil
+		}
+	}
+	return events
+}
+
+func (r *commandReader) event() unverified {
+	var u unverified
+	for range r.count(r.uint8(), 1, ledger.SignersMax, "signatures") {
+		u.signed.Signatures = append(u.signed.Signatures, r.take(r.uint16()))
+	}
+	for range r.count(r.uint8(), 0, ledger.CommitmentsMax, "openings") {
+		field, salt := r.uint32(), r.take(saltBytes)
+		u.openings = append(u.openings, &custodyv1.Opening{
+			Field: custodyv1.PrivateField(int32(field)), Salt: salt, Value: string(r.take(r.uint16())),
+		})
+	}
+	u.signed.Event = r.take(r.count(r.uint32(), 1, ledger.EventBytesMax, "bytes of an event"))
+	return u
+}
+
+func (r *commandReader) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s", errCommand, fmt.Sprintf(format, args...))
+		r.b = nil
+	}
+}
+
+func (r *commandReader) count(n, least, most int, what string) int {
+	if n < least || n > most {
+		r.fail("%d %s, expected %d to %d", n, what, least, most)
+	}
+	if r.err != nil {
+		return 0
+	}
+	return n
+}
+
+func (r *commandReader) take(n int) []byte {
+	if n > len(r.b) {
+		r.fail("cut short: %d bytes, %d are left", n, len(r.b))
+		return nil
+	}
+	taken := r.b[:n:n]
+	r.b = r.b[n:]
+	return taken
+}
+
+func (r *commandReader) uint8() int  { return int(r.unsigned(1)) }
+func (r *commandReader) uint16() int { return int(r.unsigned(2)) }
+func (r *commandReader) uint32() int { return int(r.unsigned(4)) }
+
+func (r *commandReader) uint64() uint64 { return r.unsigned(8) }
+
+func (r *commandReader) unsigned(n int) uint64 {
+	var v uint64
+	for _, b := range r.take(n) {
+		v = v<<8 | uint64(b)
+	}
+	return v
+}
+
+// commandTime gives the time of a command of a version that this program
+// knows, without a look at the rest.
+func commandTime(b []byte) (uint64, error) {
+	if len(b) < commandHeaderBytes {
+		return 0, fmt.Errorf("%w: %d bytes", errCommand, len(b))
+	}
+	if b[0] != commandVersion {
+		return 0, fmt.Errorf("%w: version %d", errCommandVersion, b[0])
+	}
+	return binary.BigEndian.Uint64(b[1:9]), nil
+}

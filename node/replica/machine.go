@@ -1,0 +1,204 @@
+package replica
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/custodyledger/custodyledger/consensus"
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/sign"
+	"github.com/custodyledger/custodyledger/ledger/store"
+)
+
+// machine applies committed commands to the store: decode, verify what this
+// node has not verified itself, sequence, store. It implements
+// consensus.Machine.
+//
+// Everything that a peer can put into a command is either applied or refused,
+// alike on every node; the only errors are this node's own: a version that it
+// does not know, and a store that fails.
+type machine struct {
+	store        *store.Store
+	rulesVersion uint32
+	verifier     *sign.Verifier
+	verified     *verifiedCache
+	metrics      *Metrics
+	applied      func() // called after each apply, when the ledger's size may have grown
+}
+
+// applied is the result of one command.
+type applied struct {
+	index    uint64 // of the raft entry
+	outcomes []ledger.Outcome
+	// refused is set when the command as a whole could not be read; outcomes is
+	// then empty.
+	refused *ledger.Rejection
+}
+
+// Apply implements consensus.Machine.
+func (m *machine) Apply(position ledger.Position, commands []consensus.Command) ([]any, error) {
+	started := time.Now()
+	decoded := make([]command, len(commands))
+	results := make([]*applied, len(commands))
+	for i, c := range commands {
+		results[i] = &applied{index: c.Index}
+		var err error
+		switch decoded[i], err = decodeCommand(c.Data); {
+		case errors.Is(err, errCommandVersion):
+			return nil, err
+		case err != nil:
+			results[i].refused = ledger.Reject(ledger.Malformed, "%v", err)
+		}
+	}
+	judged := m.judge(decoded)
+	batches, stand := standing(decoded, judged)
+	outcomes, err := m.store.Apply(position, batches)
+	if err != nil {
+		return nil, err
+	}
+	for i := range commands {
+		results[i].outcomes = merge(judged[i], stand[i], outcomes[i])
+	}
+	m.metrics.observeApply(results, time.Since(started))
+	m.applied()
+	out := make([]any, len(results))
+	for i := range results {
+		out[i] = results[i]
+	}
+	return out, nil
+}
+
+// judgement is a submission whose form and signatures were looked at.
+type judgement struct {
+	submission ledger.Submission
+	rejection  *ledger.Rejection
+	at         int
+}
+
+func (j judgement) outcome() ledger.Outcome {
+	return ledger.Outcome{Rejection: j.rejection, At: j.at}
+}
+
+// judge decodes and verifies every event of every command, on all cores.
+func (m *machine) judge(commands []command) [][]judgement {
+	var events []*pendingEvent
+	for _, c := range commands {
+		for _, submission := range c.submissions {
+			for _, u := range submission {
+				events = append(events, &pendingEvent{unverified: u})
+			}
+		}
+	}
+	m.verifyAll(events)
+	judged := make([][]judgement, len(commands))
+	for i, c := range commands {
+		for _, submission := range c.submissions {
+			judged[i] = append(judged[i], gather(events[:len(submission)]))
+			events = events[len(submission):]
+		}
+	}
+	return judged
+}
+
+// pendingEvent is an event on its way to a candidate or a rejection.
+type pendingEvent struct {
+	unverified
+	candidate ledger.Candidate
+	rejection *ledger.Rejection
+}
+
+// verifyAll shares the events out over goroutines. No verdict depends on how.
+func (m *machine) verifyAll(events []*pendingEvent) {
+	var unknown []*pendingEvent
+	for _, e := range events {
+		event, ok := m.verified.take(e.signed)
+		if ok {
+			e.candidate.VerifiedEvent = event
+			e.setOpenings()
+			continue
+		}
+		unknown = append(unknown, e)
+	}
+	m.metrics.observeVerified(len(events)-len(unknown), len(unknown))
+	shares := min(runtime.GOMAXPROCS(0), (len(unknown)+verifyShareMin-1)/verifyShareMin)
+	if shares <= 1 {
+		m.verifyShare(unknown)
+		return
+	}
+	var group sync.WaitGroup
+	for share := range shares {
+		from, to := len(unknown)*share/shares, len(unknown)*(share+1)/shares
+		group.Go(func() { m.verifyShare(unknown[from:to]) })
+	}
+	group.Wait()
+}
+
+func (m *machine) verifyShare(share []*pendingEvent) {
+	events := make([]*ledger.Event, 0, len(share))
+	owners := make([]*pendingEvent, 0, len(share))
+	for _, e := range share {
+		event, rejection := ledger.DecodeEvent(m.rulesVersion, e.signed)
+		if rejection != nil {
+			e.rejection = rejection
+			continue
+		}
+		events, owners = append(events, event), append(owners, e)
+	}
+	verified, rejections := ledger.Verify(m.verifier, events)
+	for i, e := range owners {
+		if e.rejection = rejections[i]; e.rejection == nil {
+			e.candidate.VerifiedEvent = verified[i]
+			e.setOpenings()
+		}
+	}
+}
+
+func (e *pendingEvent) setOpenings() {
+	if len(e.openings) > 0 {
+		e.candidate.Openings, e.rejection = ledger.DecodeOpenings(e.candidate.Event, e.openings)
+	}
+}
+
+// gather puts the events of one submission together again.
+func gather(events []*pendingEvent) judgement {
+	decoded := make([]*ledger.Event, len(events))
+	submission := make(ledger.Submission, len(events))
+	for i, e := range events {
+		if e.rejection != nil {
+			return judgement{rejection: e.rejection, at: i}
+		}
+		decoded[i], submission[i] = e.candidate.Event, e.candidate
+	}
+	at, rejection := ledger.CheckGroup(decoded)
+	return judgement{submission: submission, rejection: rejection, at: at}
+}
+
+// standing gives the store one batch for each command, of the submissions that
+// were not refused yet, and says which those are.
+func standing(commands []command, judged [][]judgement) (batches []store.Batch, stand [][]int) {
+	batches, stand = make([]store.Batch, len(commands)), make([][]int, len(commands))
+	for i, c := range commands {
+		batches[i].At = c.at
+		for k, j := range judged[i] {
+			if j.rejection == nil {
+				batches[i].Submissions = append(batches[i].Submissions, j.submission)
+				stand[i] = append(stand[i], k)
+			}
+		}
+	}
+	return batches, stand
+}
+
+// merge puts the store's outcomes back into the order of the command.
+func merge(judged []judgement, stand []int, stored []ledger.Outcome) []ledger.Outcome {
+	outcomes := make([]ledger.Outcome, len(judged))
+	for k, j := range judged {
+		outcomes[k] = j.outcome()
+	}
+	for i, k := range stand {
+		outcomes[k] = stored[i]
+	}
+	return outcomes
+}
