@@ -1,0 +1,489 @@
+package audit
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/ledger/rules"
+	"github.com/custodyledger/custodyledger/ledger/sign"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+// The state file, integers big-endian, rows counted from 0:
+//
+//	"custody-audit-state/v1\n"
+//	u32 length, genesis file
+//	u64 size | leaf hash of the last entry [32] | its recorded time u64 | root [32]
+//	tree: for level 0 to 7 the (size / 256^level) mod 256 hashes of the incomplete tile
+//	size × event id [32], zero for entry 0
+//	u32 parties:       id [20] | association u8 | name | country | role u32 | admitted u64
+//	                   u16 memberships: association [20] | suspended u8
+//	                   u16 keys: key id [20]
+//	u32 keys:          wire form | party u32 row | scopes u32 | recovery u8 | added u64 | revoked u64
+//	u32 items:         id [20] | status u8 | registrant u32 row | registered u64
+//	                   last event u64 index | last entry u64 | custody | title | offered u8 | memo until u64
+//	                   u8 offers: index u64 | from u32 row | to u32 row | mode u32 | expires u64
+//	                   | goods left u8 | declined u8 | memo until u64
+//	  a holder is      0 u8 | party u32 row, or
+//	                   1 u8 | reason u32 | country | since u64 | released by u32 row
+//	u32 registrations: party u32 row | reference [16] | item u32 row
+//	SHA-256 of everything above
+//
+// A text is a u16 length and bytes. A state has exactly one file. The checksum
+// finds damage, not forgery: who can write the file decides what the next audit
+// takes for verified.
+const stateMagic = "custody-audit-state/v1\n"
+
+// ErrStateFile is wrapped by every error about the bytes of a state file.
+var ErrStateFile = errors.New("not a valid audit state file")
+
+// Save writes the state. The error is the writer's.
+func (s *State) Save(to io.Writer) error {
+	w := stateWriter{to: bufio.NewWriterSize(to, 1<<16), sum: sha256.New()}
+	w.text(stateMagic)
+	w.uint32(len(s.file))
+	w.bytes(s.file)
+	w.uint64(s.head.Size)
+	w.bytes(s.head.LastLeaf[:])
+	w.uint64(s.head.RecordedAt)
+	root := s.edge.tree.Root()
+	w.bytes(root[:])
+	for level := range s.edge.rows {
+		for i := range s.edge.rows[level] {
+			w.bytes(s.edge.rows[level][i][:])
+		}
+	}
+	for i := range s.events {
+		w.bytes(s.events[i][:])
+	}
+	w.uint32(len(s.parties))
+	for i := range s.parties {
+		w.party(&s.parties[i])
+	}
+	w.uint32(len(s.keys))
+	for i := range s.keys {
+		w.key(s, &s.keys[i].key)
+	}
+	w.uint32(len(s.items))
+	for row := range s.items {
+		w.item(s, uint32(row))
+	}
+	w.uint32(len(s.registrations))
+	for i := range s.registrations {
+		r := &s.registrations[i]
+		w.uint32(int(r.party))
+		w.bytes(r.reference[:])
+		w.uint32(int(r.item))
+	}
+	sum := w.sum.Sum(nil)
+	w.bytes(sum)
+	if w.err != nil {
+		return w.err
+	}
+	return w.to.Flush()
+}
+
+type stateWriter struct {
+	to  *bufio.Writer
+	sum hash.Hash
+	err error
+	buf [8]byte
+}
+
+func (w *stateWriter) bytes(b []byte) {
+	if w.err != nil {
+		return
+	}
+	w.sum.Write(b)
+	_, w.err = w.to.Write(b)
+}
+
+func (w *stateWriter) text(s string) { w.bytes([]byte(s)) }
+
+func (w *stateWriter) short(s string) {
+	w.uint16(len(s))
+	w.text(s)
+}
+
+func (w *stateWriter) uint8(v uint8) { w.bytes(append(w.buf[:0], v)) }
+func (w *stateWriter) uint16(v int) {
+	w.bytes(binary.BigEndian.AppendUint16(w.buf[:0], uint16(v)))
+}
+func (w *stateWriter) uint32(v int) {
+	w.bytes(binary.BigEndian.AppendUint32(w.buf[:0], uint32(v)))
+}
+func (w *stateWriter) uint64(v uint64) {
+	w.bytes(binary.BigEndian.AppendUint64(w.buf[:0], v))
+}
+
+func (w *stateWriter) flag(v bool) {
+	if v {
+		w.uint8(1)
+		return
+	}
+	w.uint8(0)
+}
+
+func (w *stateWriter) party(p *rules.Party) {
+	w.bytes(p.ID[:])
+	w.flag(p.Association)
+	w.short(p.Name)
+	w.short(p.Country)
+	w.uint32(int(p.Role))
+	w.uint64(p.Admitted)
+	w.uint16(len(p.Memberships))
+	for _, m := range p.Memberships {
+		w.bytes(m.Association[:])
+		w.flag(m.Suspended)
+	}
+	w.uint16(len(p.Keys))
+	for _, id := range p.Keys {
+		w.bytes(id[:])
+	}
+}
+
+func (w *stateWriter) key(s *State, k *rules.Key) {
+	wire := k.Public.Bytes()
+	w.uint16(len(wire))
+	w.bytes(wire)
+	w.uint32(int(s.partyRow(k.Party)))
+	w.uint32(int(k.Scopes))
+	w.flag(k.Recovery)
+	w.uint64(k.Added)
+	w.uint64(k.Revoked)
+}
+
+func (w *stateWriter) item(s *State, row uint32) {
+	i := &s.items[row]
+	w.bytes(i.id[:])
+	w.uint8(uint8(i.status))
+	w.uint32(int(i.registrant))
+	w.uint64(i.registered)
+	w.uint64(i.last)
+	w.uint64(i.lastIndex)
+	w.holder(s, i.custody)
+	w.holder(s, i.title)
+	w.flag(i.offered)
+	w.uint64(i.memoUntil)
+	offers := s.offers[row]
+	w.uint8(uint8(len(offers)))
+	for _, o := range offers {
+		w.uint64(o.Index)
+		w.uint32(int(s.partyRow(o.From)))
+		w.uint32(int(s.partyRow(o.To)))
+		w.uint32(int(o.Mode))
+		w.uint64(o.ExpiresAt)
+		w.flag(o.GoodsLeft)
+		w.flag(o.Declined)
+		w.uint64(o.MemoUntil)
+	}
+}
+
+func (w *stateWriter) holder(s *State, h holderRow) {
+	w.flag(h.outside != nil)
+	if h.outside == nil {
+		w.uint32(int(h.party))
+		return
+	}
+	w.uint32(int(h.outside.Reason))
+	w.short(h.outside.Country)
+	w.uint64(h.outside.Since)
+	w.uint32(int(s.partyRow(h.outside.ReleasedBy)))
+}
+
+// Load reads what Save wrote, to the end of from, and nothing else. The error
+// wraps ErrStateFile, or is the reader's.
+func Load(from io.Reader) (*State, error) {
+	r := stateReader{from: bufio.NewReaderSize(from, 1<<16), sum: sha256.New()}
+	s := r.state()
+	sum := r.sum.Sum(nil)
+	if stored := r.take(sha256.Size); r.err == nil && string(stored) != string(sum) {
+		r.fail("its checksum does not fit; it was damaged or written to")
+	}
+	if _, err := r.from.ReadByte(); r.err == nil && err != io.EOF {
+		r.fail("bytes are left over")
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	return s, nil
+}
+
+// stateReader reads values; after the first error it gives zeros. What it
+// allocates is bounded by what it has read.
+type stateReader struct {
+	from *bufio.Reader
+	sum  hash.Hash
+	err  error
+	buf  [128]byte
+}
+
+func (r *stateReader) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s", ErrStateFile, fmt.Sprintf(format, args...))
+	}
+}
+
+// take gives the next n bytes, at most 128, valid until the next call.
+func (r *stateReader) take(n int) []byte {
+	b := r.buf[:n]
+	if r.err == nil {
+		_, r.err = io.ReadFull(r.from, b)
+		if r.err == io.EOF || r.err == io.ErrUnexpectedEOF {
+			r.err = nil
+			r.fail("it is cut short")
+		}
+	}
+	if r.err != nil {
+		clear(b)
+		return b
+	}
+	r.sum.Write(b)
+	return b
+}
+
+func (r *stateReader) uint8() uint8   { return r.take(1)[0] }
+func (r *stateReader) uint16() uint16 { return binary.BigEndian.Uint16(r.take(2)) }
+func (r *stateReader) uint32() uint32 { return binary.BigEndian.Uint32(r.take(4)) }
+func (r *stateReader) uint64() uint64 { return binary.BigEndian.Uint64(r.take(8)) }
+func (r *stateReader) hash() [32]byte { return [32]byte(r.take(32)) }
+func (r *stateReader) id() [20]byte   { return [20]byte(r.take(20)) }
+
+func (r *stateReader) flag() bool {
+	v := r.uint8()
+	if v > 1 {
+		r.fail("a flag is %d", v)
+	}
+	return v == 1
+}
+
+// enum reads a number that a signed 32-bit enumeration can hold.
+func (r *stateReader) enum() int32 {
+	v := r.uint32()
+	if v > math.MaxInt32 {
+		r.fail("a value of an enumeration is %d", v)
+	}
+	return int32(v)
+}
+
+func (r *stateReader) short() string {
+	n := int(r.uint16())
+	if n > len(r.buf) {
+		r.fail("a text has %d bytes", n)
+		return ""
+	}
+	return string(r.take(n))
+}
+
+// row reads a number that must be less than count.
+func (r *stateReader) row(count int) uint32 {
+	row := r.uint32()
+	if r.err == nil && uint64(row) >= uint64(count) {
+		r.fail("row %d of %d", row, count)
+		return 0
+	}
+	return row
+}
+
+// each calls read count times, or until something fails.
+func (r *stateReader) each(count uint64, read func()) {
+	for i := uint64(0); i < count && r.err == nil; i++ {
+		read()
+	}
+}
+
+func (r *stateReader) state() *State {
+	if string(r.take(len(stateMagic))) != stateMagic {
+		r.fail("it does not begin with %q; another version of the program may have written it", stateMagic)
+		return nil
+	}
+	s := r.genesis()
+	if s == nil {
+		return nil
+	}
+	r.tree(s)
+	r.each(s.head.Size, func() { r.event(s) })
+	r.each(uint64(r.uint32()), func() { r.party(s) })
+	r.each(uint64(r.uint32()), func() { r.key(s) })
+	r.each(uint64(r.uint32()), func() { r.item(s) })
+	r.each(uint64(r.uint32()), func() { r.registration(s) })
+	return s
+}
+
+func (r *stateReader) genesis() *State {
+	length := r.uint32()
+	if length > ledger.GenesisBytesMax {
+		r.fail("a genesis of %d bytes", length)
+		return nil
+	}
+	file := make([]byte, 0, length)
+	for len(file) < int(length) && r.err == nil {
+		file = append(file, r.take(min(len(r.buf), int(length)-len(file)))...)
+	}
+	if r.err != nil {
+		return nil
+	}
+	genesis, err := ledger.DecodeGenesis(file)
+	if err != nil {
+		r.fail("%v", err)
+		return nil
+	}
+	return newState(file, genesis)
+}
+
+func (r *stateReader) tree(s *State) {
+	s.head = ledger.Head{Size: r.uint64(), LastLeaf: r.hash(), RecordedAt: r.uint64()}
+	root := merkle.Hash(r.hash())
+	if r.err == nil && (s.head.Size == 0 || s.head.Size > math.MaxUint32) {
+		r.fail("a ledger of %d entries", s.head.Size)
+	}
+	for level := range s.edge.rows {
+		for range rowLen(s.head.Size, level) {
+			s.edge.rows[level] = append(s.edge.rows[level], r.hash())
+		}
+	}
+	if r.err != nil {
+		return
+	}
+	if err := s.edge.rebuild(s.head.Size); err != nil {
+		r.fail("%v", err)
+		return
+	}
+	if s.edge.tree.Root() != root {
+		r.fail("its tree does not have the root it says")
+	}
+	if row := s.edge.rows[0]; len(row) > 0 && row[len(row)-1] != s.head.LastLeaf {
+		r.fail("its last leaf is not the last leaf of its tree")
+	}
+}
+
+func (r *stateReader) event(s *State) {
+	id := ledger.EventID(r.hash())
+	if r.err != nil {
+		return
+	}
+	genesis := len(s.events) == 0
+	if _, known := s.eventAt.find(id); known || genesis != (id == ledger.EventID{}) {
+		r.fail("event %s stands at entry %d", id, len(s.events))
+		return
+	}
+	if genesis {
+		s.events = append(s.events, id)
+		return
+	}
+	s.addEvent(id)
+}
+
+func (r *stateReader) party(s *State) {
+	p := rules.Party{ID: r.id(), Association: r.flag(), Name: r.short(), Country: r.short(), Role: custodyv1.Role(r.enum()), Admitted: r.uint64()}
+	r.each(uint64(r.uint16()), func() {
+		p.Memberships = append(p.Memberships, rules.Membership{Association: r.id(), Suspended: r.flag()})
+	})
+	r.each(uint64(r.uint16()), func() { p.Keys = append(p.Keys, sign.KeyID(r.id())) })
+	if _, known := s.partyAt.find(p.ID); known {
+		r.fail("party %s stands twice", p.ID)
+	}
+	if r.err == nil {
+		s.putParty(p)
+	}
+}
+
+func (r *stateReader) key(s *State) {
+	wire := []byte(r.short())
+	party := r.row(len(s.parties))
+	k := rules.Key{Scopes: ledger.Scopes(r.uint32()), Recovery: r.flag(), Added: r.uint64(), Revoked: r.uint64()}
+	if r.err != nil {
+		return
+	}
+	var err error
+	if k.Public, err = sign.ParsePublicKey(wire); err != nil {
+		r.fail("key: %v", err)
+		return
+	}
+	k.Party = s.parties[party].ID
+	if _, known := s.keyAt.find(k.Public.ID()); known {
+		r.fail("key %s stands twice", ledger.KeyIDText(k.Public.ID()))
+		return
+	}
+	s.putKey(k)
+}
+
+// index reads the index of an entry that the state covers.
+func (r *stateReader) index(s *State) uint64 {
+	index := r.uint64()
+	if r.err == nil && index >= s.head.Size {
+		r.fail("entry %d of %d", index, s.head.Size)
+		return 0
+	}
+	return index
+}
+
+func (r *stateReader) item(s *State) {
+	i := itemRow{id: r.id(), status: rules.Status(r.uint8()), registrant: r.row(len(s.parties)), registered: r.index(s)}
+	i.last, i.lastIndex = r.index(s), r.index(s)
+	i.custody, i.title = r.holder(s), r.holder(s)
+	i.offered, i.memoUntil = r.flag(), r.uint64()
+	var offers []rules.Offer
+	r.each(uint64(r.uint8()), func() { offers = append(offers, r.offer(s)) })
+	if i.status != rules.Live && i.status != rules.Voided {
+		r.fail("an item has status %d", i.status)
+	}
+	if _, known := s.itemAt.find(i.id); known {
+		r.fail("item %s stands twice", i.id)
+	}
+	if r.err != nil {
+		return
+	}
+	row := uint32(len(s.items))
+	s.items = append(s.items, i)
+	s.itemAt.add(row)
+	if len(offers) > 0 {
+		s.offers[row] = offers
+	}
+}
+
+func (r *stateReader) holder(s *State) holderRow {
+	if !r.flag() {
+		return holderRow{party: r.row(len(s.parties))}
+	}
+	outside := &rules.Outside{Reason: custodyv1.OutsideReason(r.enum()), Country: r.short(), Since: r.index(s)}
+	if by := r.row(len(s.parties)); r.err == nil {
+		outside.ReleasedBy = s.parties[by].ID
+	}
+	return holderRow{outside: outside}
+}
+
+func (r *stateReader) offer(s *State) rules.Offer {
+	o := rules.Offer{Index: r.index(s)}
+	from, to := r.row(len(s.parties)), r.row(len(s.parties))
+	o.Mode, o.ExpiresAt = custodyv1.Mode(r.enum()), r.uint64()
+	o.GoodsLeft, o.Declined, o.MemoUntil = r.flag(), r.flag(), r.uint64()
+	if r.err == nil {
+		o.Event, o.From, o.To = s.events[o.Index], s.parties[from].ID, s.parties[to].ID
+	}
+	return o
+}
+
+func (r *stateReader) registration(s *State) {
+	var row registrationRow
+	row.party = r.row(len(s.parties))
+	copy(row.reference[:], r.take(len(row.reference)))
+	row.item = r.row(len(s.items))
+	if r.err != nil {
+		return
+	}
+	if _, known := s.registrationAt.find(row.registrationKey); known {
+		r.fail("a registration stands twice")
+		return
+	}
+	s.registrations = append(s.registrations, row)
+	s.registrationAt.add(uint32(len(s.registrations) - 1))
+}
