@@ -1,0 +1,187 @@
+package storetest
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/ledger/rules"
+	"github.com/custodyledger/custodyledger/ledger/sign"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+// Twin is the plainest ledger there is: maps and slices, no index, no batch. It
+// does what a store must do, and tests compare. It implements rules.View.
+type Twin struct {
+	ID      ledger.LedgerID
+	Head    ledger.Head
+	Entries [][]byte
+	Leaves  []merkle.Hash
+
+	Parties       map[ledger.PartyID]rules.Party
+	Keys          map[sign.KeyID]rules.Key
+	Items         map[ledger.ItemID]rules.Item
+	Registrations map[ledger.PartyID]map[ledger.Reference]ledger.ItemID
+	Events        map[ledger.EventID]uint64
+	Openings      map[uint64][]ledger.Opening
+}
+
+// NewTwin founds one.
+func NewTwin(genesis *ledger.Genesis, file []byte) *Twin {
+	t := &Twin{
+		ID:            ledger.GenesisID(file),
+		Parties:       map[ledger.PartyID]rules.Party{},
+		Keys:          map[sign.KeyID]rules.Key{},
+		Items:         map[ledger.ItemID]rules.Item{},
+		Registrations: map[ledger.PartyID]map[ledger.Reference]ledger.ItemID{},
+		Events:        map[ledger.EventID]uint64{},
+		Openings:      map[uint64][]ledger.Opening{},
+	}
+	entry, err := genesis.Entry(file).Encode()
+	if err != nil {
+		panic(err)
+	}
+	t.append(entry)
+	t.Head = ledger.Head{Size: 1, LastLeaf: t.Leaves[0], RecordedAt: genesis.CreatedMs}
+	t.write(rules.Genesis(genesis))
+	return t
+}
+
+// Apply records submissions and gives what a store's Apply gives, with the
+// block that a catch-up would append.
+func (t *Twin) Apply(at uint64, submissions ...ledger.Submission) ([]ledger.Outcome, rules.Block) {
+	sequencer := rules.NewSequencer(t.ID, ledger.RulesVersion1, t, t.Head)
+	var outcomes []ledger.Outcome
+	var block rules.Block
+	for _, submission := range submissions {
+		outcome, appended := sequencer.Append(submission, at)
+		outcomes = append(outcomes, outcome)
+		block.Entries = append(block.Entries, appended...)
+	}
+	block.Changes = sequencer.Changes()
+	for _, e := range block.Entries {
+		t.Events[e.Candidate.ID] = uint64(len(t.Entries))
+		if len(e.Candidate.Openings) > 0 {
+			t.Openings[uint64(len(t.Entries))] = e.Candidate.Openings
+		}
+		t.append(e.Bytes)
+	}
+	t.write(block.Changes)
+	t.Head = sequencer.Head()
+	for _, outcome := range outcomes {
+		for i := range outcome.Receipts {
+			r := &outcome.Receipts[i]
+			r.RecordedAt, r.Leaf = t.Entry(r.Index).RecordedAt, t.Leaves[r.Index]
+		}
+	}
+	return outcomes, block
+}
+
+func (t *Twin) append(entry []byte) {
+	t.Entries = append(t.Entries, bytes.Clone(entry))
+	t.Leaves = append(t.Leaves, merkle.LeafHash(entry))
+}
+
+// Entry decodes an entry.
+func (t *Twin) Entry(index uint64) *ledger.Entry {
+	entry, err := ledger.DecodeEntry(t.Entries[index])
+	if err != nil {
+		panic(err)
+	}
+	return entry
+}
+
+func (t *Twin) write(c rules.Changes) {
+	for _, p := range c.Parties {
+		t.Parties[p.ID] = p
+	}
+	for _, k := range c.Keys {
+		t.Keys[k.Public.ID()] = k
+	}
+	for _, i := range c.Items {
+		t.Items[i.ID] = i
+	}
+	for _, r := range c.Registrations {
+		if t.Registrations[r.Party] == nil {
+			t.Registrations[r.Party] = map[ledger.Reference]ledger.ItemID{}
+		}
+		t.Registrations[r.Party][r.Reference] = r.Item
+	}
+}
+
+// Root gives the tree's root by hashing every leaf again.
+func (t *Twin) Root() merkle.Hash { return t.RootAt(uint64(len(t.Leaves))) }
+
+// RootAt gives the root of the first size entries.
+func (t *Twin) RootAt(size uint64) merkle.Hash {
+	var frontier merkle.Frontier
+	for _, leaf := range t.Leaves[:size] {
+		frontier.Append(leaf, nil)
+	}
+	return frontier.Root()
+}
+
+// event decodes the event of an entry; nil for the genesis.
+func (t *Twin) event(index uint64) *ledger.Event {
+	entry := t.Entry(index)
+	if entry.Kind != ledger.KindEvent {
+		return nil
+	}
+	event, rejection := ledger.DecodeEvent(ledger.RulesVersion1, entry.Signed)
+	if rejection != nil {
+		panic(rejection)
+	}
+	return event
+}
+
+// ItemEntries finds the entries that name an item by reading all of them.
+func (t *Twin) ItemEntries(item ledger.ItemID) []uint64 {
+	var indexes []uint64
+	for i := range t.Entries {
+		event := t.event(uint64(i))
+		if event == nil {
+			continue
+		}
+		output, created := event.Output()
+		if created && output == item || event.Item != nil && event.Item.Item == item {
+			indexes = append(indexes, uint64(i))
+		}
+	}
+	return indexes
+}
+
+// ItemsWhere gives the ids of the items that fit, ascending.
+func (t *Twin) ItemsWhere(fits func(rules.Item) bool) []ledger.ItemID {
+	var items []ledger.ItemID
+	for id, item := range t.Items {
+		if fits(item) {
+			items = append(items, id)
+		}
+	}
+	slices.SortFunc(items, func(a, b ledger.ItemID) int { return bytes.Compare(a[:], b[:]) })
+	return items
+}
+
+// OutsideIDs gives the outside ids in an item's registration.
+func (t *Twin) OutsideIDs(item ledger.ItemID) []*custodyv1.OutsideId {
+	return t.event(t.Items[item].Registered).Body.(*custodyv1.ItemRegister).OutsideIds
+}
+
+// Party implements rules.View.
+func (t *Twin) Party(id ledger.PartyID) (rules.Party, bool) { p, ok := t.Parties[id]; return p, ok }
+
+// Key implements rules.View.
+func (t *Twin) Key(id sign.KeyID) (rules.Key, bool) { k, ok := t.Keys[id]; return k, ok }
+
+// Item implements rules.View.
+func (t *Twin) Item(id ledger.ItemID) (rules.Item, bool) { i, ok := t.Items[id]; return i, ok }
+
+// Registration implements rules.View.
+func (t *Twin) Registration(p ledger.PartyID, r ledger.Reference) (ledger.ItemID, bool) {
+	i, ok := t.Registrations[p][r]
+	return i, ok
+}
+
+// EventIndex implements rules.View.
+func (t *Twin) EventIndex(id ledger.EventID) (uint64, bool) { i, ok := t.Events[id]; return i, ok }

@@ -1,0 +1,318 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/ledger/rules"
+	"github.com/custodyledger/custodyledger/ledger/store"
+	"github.com/custodyledger/custodyledger/ledger/store/storetest"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+const folder = "/ledger"
+
+var cluster = [32]byte{1}
+
+func at(index uint64) ledger.Position {
+	return ledger.Position{Cluster: cluster, Index: index, Term: 1 + index/10}
+}
+
+// tb is what testing.TB and rapid.T share.
+type tb interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
+// found creates and opens a ledger.
+func found(t tb, trade *storetest.Trade, opts store.Options) *store.Store {
+	t.Helper()
+	if err := store.Create(folder, trade.File, opts); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, opts)
+}
+
+func open(t tb, opts store.Options) *store.Store {
+	t.Helper()
+	s, err := store.Open(folder, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func closeStore(t tb, s *store.Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTwin applies random submissions to a store and to the naive twin. Whatever
+// one can be asked, the other must answer alike: outcomes, entries, state, every
+// index, tree; and so must the store after it was closed and opened.
+func TestTwin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		trade := storetest.NewTrade(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "pick") })
+		opts := storetest.NewCrashable().Options()
+		opts.MemTableBytes = 256 << 10
+		s := found(t, trade, opts)
+		defer func() { s.Close() }()
+		index := uint64(0)
+		for range rapid.IntRange(0, 25).Draw(t, "applies") {
+			var batches []store.Batch
+			var want [][]ledger.Outcome
+			for range rapid.IntRange(0, 3).Draw(t, "batches") {
+				var submissions []ledger.Submission
+				for range rapid.IntRange(0, 4).Draw(t, "submissions") {
+					submissions = append(submissions, trade.Next())
+				}
+				outcomes, _ := trade.Twin.Apply(trade.Now, submissions...)
+				batches = append(batches, store.Batch{At: trade.Now, Submissions: submissions})
+				want = append(want, outcomes)
+			}
+			index += uint64(rapid.IntRange(1, 3).Draw(t, "skip"))
+			got, err := s.Apply(at(index), batches)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareOutcomes(t, got, want)
+			if rapid.IntRange(0, 9).Draw(t, "reopen") == 0 {
+				closeStore(t, s)
+				s = open(t, opts)
+			}
+		}
+		for range 2 {
+			if index > 0 && s.Position() != at(index) {
+				t.Fatalf("position %s, want %s", s.Position(), at(index))
+			}
+			compare(t, s, trade.Twin)
+			closeStore(t, s)
+			s = open(t, opts)
+		}
+	})
+}
+
+func compareOutcomes(t tb, got, want [][]ledger.Outcome) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("outcomes of %d batches, want %d", len(got), len(want))
+	}
+	for b := range want {
+		if len(got[b]) != len(want[b]) {
+			t.Fatalf("%d outcomes, want %d", len(got[b]), len(want[b]))
+		}
+		for i := range want[b] {
+			if !reflect.DeepEqual(got[b][i], want[b][i]) {
+				t.Fatalf("outcome %d of batch %d:\n%+v\nwant\n%+v", i, b, got[b][i], want[b][i])
+			}
+		}
+	}
+}
+
+// compare asks a store everything that the twin knows.
+func compare(t tb, s *store.Store, twin *storetest.Twin) {
+	t.Helper()
+	snapshot := s.Snapshot()
+	defer snapshot.Close()
+	compareEntries(t, snapshot, twin)
+	compareState(t, snapshot, twin)
+	compareIndexes(t, snapshot, twin)
+	if size, root := s.Head(); size != twin.Head.Size || root != twin.Root() {
+		t.Fatalf("head %d %s, want %d %s", size, root, twin.Head.Size, twin.Root())
+	}
+	if err := snapshot.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func compareEntries(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
+	t.Helper()
+	if snapshot.Head() != twin.Head || snapshot.Size() != twin.Head.Size || snapshot.Root() != twin.Root() {
+		t.Fatalf("head %+v, want %+v", snapshot.Head(), twin.Head)
+	}
+	next := uint64(0)
+	err := snapshot.Entries(0, snapshot.Size(), func(i uint64, entry []byte) error {
+		if i != next || !bytes.Equal(entry, twin.Entries[i]) {
+			t.Fatalf("entry %d differs", i)
+		}
+		next++
+		return nil
+	})
+	if err != nil || next != snapshot.Size() {
+		t.Fatalf("%d entries of %d: %v", next, snapshot.Size(), err)
+	}
+	for i, want := range twin.Entries {
+		if entry, err := snapshot.Entry(uint64(i)); err != nil || !bytes.Equal(entry, want) {
+			t.Fatalf("entry %d: %v", i, err)
+		}
+		openings, err := snapshot.Openings(uint64(i))
+		if err != nil || !slices.Equal(openings, twin.Openings[uint64(i)]) {
+			t.Fatalf("openings of entry %d: %v, %v", i, openings, err)
+		}
+	}
+	for size := uint64(1); size <= snapshot.Size(); size += 1 + size/8 {
+		if root, err := merkle.RootAt(snapshot, size); err != nil || root != twin.RootAt(size) {
+			t.Fatalf("root at %d: %v, %v", size, root, err)
+		}
+	}
+}
+
+func compareState(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
+	t.Helper()
+	for id, want := range twin.Parties {
+		if got, ok := snapshot.Party(id); !ok || !reflect.DeepEqual(got, normalParty(want)) {
+			t.Fatalf("party %s: %+v, want %+v", id, got, want)
+		}
+	}
+	for id, want := range twin.Keys {
+		if got, ok := snapshot.Key(id); !ok || got != want {
+			t.Fatalf("key %s: %+v, want %+v", id, got, want)
+		}
+	}
+	for id, want := range twin.Items {
+		if got, ok := snapshot.Item(id); !ok || !reflect.DeepEqual(got, normalItem(want)) {
+			t.Fatalf("item %s: %+v, want %+v", id, got, want)
+		}
+	}
+	for party, references := range twin.Registrations {
+		for reference, want := range references {
+			if got, ok := snapshot.Registration(party, reference); !ok || got != want {
+				t.Fatalf("registration %x: %s, want %s", reference, got, want)
+			}
+		}
+	}
+	for id, want := range twin.Events {
+		if got, ok := snapshot.EventIndex(id); !ok || got != want {
+			t.Fatalf("event %s: %d, want %d", id, got, want)
+		}
+		receipt, ok, err := snapshot.Receipt(id)
+		if err != nil || !ok || receipt != (ledger.Receipt{Event: id, Index: want, RecordedAt: twin.Entry(want).RecordedAt, Leaf: twin.Leaves[want]}) {
+			t.Fatalf("receipt of event %s: %+v %v", id, receipt, err)
+		}
+	}
+	absent(t, snapshot)
+}
+
+// absent asks for what is nowhere.
+func absent(t tb, snapshot *store.Snapshot) {
+	t.Helper()
+	_, party := snapshot.Party(ledger.PartyID{1})
+	_, key := snapshot.Key([20]byte{1})
+	_, item := snapshot.Item(ledger.ItemID{1})
+	_, registration := snapshot.Registration(ledger.PartyID{1}, ledger.Reference{})
+	_, event := snapshot.EventIndex(ledger.EventID{1})
+	_, receipt, err := snapshot.Receipt(ledger.EventID{1})
+	if party || key || item || registration || event || receipt || err != nil {
+		t.Fatal("found what is not there: ", err)
+	}
+	if _, err := snapshot.Entry(snapshot.Size()); !errors.Is(err, store.ErrRange) {
+		t.Fatal(err)
+	}
+}
+
+// normalItem writes no offers as nil, the form in which the store gives them.
+func normalItem(i rules.Item) rules.Item {
+	if len(i.Offers) == 0 {
+		i.Offers = nil
+	}
+	return i
+}
+
+func normalParty(p rules.Party) rules.Party {
+	if len(p.Memberships) == 0 {
+		p.Memberships = nil
+	}
+	return p
+}
+
+func compareIndexes(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
+	t.Helper()
+	for party := range twin.Parties {
+		for by, fits := range map[store.By]func(rules.Item) bool{
+			store.ByHolder:     func(i rules.Item) bool { return i.Status == rules.Live && i.Custody.Is(party) },
+			store.ByOwner:      func(i rules.Item) bool { return i.Status == rules.Live && i.Title.Is(party) },
+			store.ByRegistrant: func(i rules.Item) bool { return i.Registrant == party },
+		} {
+			got := pages(t, func(after ledger.ItemID, limit int) ([]ledger.ItemID, error) { return snapshot.Items(by, party, after, limit) })
+			if want := twin.ItemsWhere(fits); !slices.Equal(got, want) {
+				t.Fatalf("items by %c of %s:\n%v\nwant\n%v", by, party, got, want)
+			}
+		}
+	}
+	claims := map[string][]ledger.ItemID{}
+	ids := map[string]*custodyv1.OutsideId{}
+	for _, item := range twin.ItemsWhere(func(rules.Item) bool { return true }) {
+		compareItemEntries(t, snapshot, item, twin.ItemEntries(item))
+		for _, id := range twin.OutsideIDs(item) {
+			ids[id.String()] = id
+			if twin.Items[item].Status == rules.Live {
+				claims[id.String()] = append(claims[id.String()], item)
+			}
+		}
+	}
+	for text, id := range ids {
+		got := pages(t, func(after ledger.ItemID, limit int) ([]ledger.ItemID, error) { return snapshot.OutsideClaims(id, after, limit) })
+		if !slices.Equal(got, claims[text]) {
+			t.Fatalf("claims of %s: %v, want %v", text, got, claims[text])
+		}
+	}
+}
+
+// pages reads a paged list in pages of several sizes, which must agree.
+func pages(t tb, read func(after ledger.ItemID, limit int) ([]ledger.ItemID, error)) []ledger.ItemID {
+	t.Helper()
+	var whole []ledger.ItemID
+	for _, limit := range []int{store.PageMax, 1, 3} {
+		var all []ledger.ItemID
+		var after ledger.ItemID
+		for {
+			page, err := read(after, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, page...)
+			if len(page) < limit {
+				break
+			}
+			if len(page) > limit {
+				t.Fatalf("a page of %d, limit %d", len(page), limit)
+			}
+			after = page[limit-1]
+		}
+		if limit != store.PageMax && !slices.Equal(all, whole) {
+			t.Fatalf("pages of %d give %v, one page %v", limit, all, whole)
+		}
+		whole = all
+	}
+	return whole
+}
+
+func compareItemEntries(t tb, snapshot *store.Snapshot, item ledger.ItemID, want []uint64) {
+	t.Helper()
+	got, err := snapshot.ItemEntries(item, 0, store.PageMax)
+	if err != nil || !slices.Equal(got, want) {
+		t.Fatalf("entries of item %s: %v, want %v (%v)", item, got, want, err)
+	}
+	for i, index := range want {
+		if got, err := snapshot.ItemEntries(item, index, 1); err != nil || !slices.Equal(got, want[i:i+1]) {
+			t.Fatalf("entries of item %s from %d: %v (%v)", item, index, got, err)
+		}
+		if got, err := snapshot.ItemEntries(item, index+1, store.PageMax); err != nil || !slices.Equal(got, want[i+1:]) {
+			t.Fatalf("entries of item %s after %d: %v (%v)", item, index, got, err)
+		}
+	}
+}
+
+// picks reads picks from bytes, for tests that need the same trade every time.
+func picks(seed uint64) func(int) int { return storetest.Pseudorandom(seed) }
+
