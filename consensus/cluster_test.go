@@ -227,6 +227,7 @@ func (c *cluster) until(what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			for _, m := range c.running() {
 				c.t.Logf("%s: %+v", m.id, m.node.Status())
+				c.t.Logf("%s: %q", m.id, m.ledger.entries())
 			}
 			c.t.Fatalf("no %s in two minutes", what)
 		}

@@ -142,7 +142,7 @@ func TestStoreThatLiesAboutSync(t *testing.T) {
 		c.settle()
 		c.crash(liar)
 		if err := c.tryStart(liar, ModeRun); !errors.Is(err, ErrStateLost) {
-			t.Fatalf("started with a gap: %v", err)
+			t.Fatalf("started with a gap: %v, %+v", err, liar.node.Status())
 		}
 		c.propose("y", 3)
 	})
@@ -252,8 +252,14 @@ func TestStartRefusesLostState(t *testing.T) {
 				defer c.close()
 				m := c.members[0]
 				c.propose("x", 40)
-				c.until("a pointer", func() bool { _, ok := m.ledger.Pointer(); return ok })
-				c.stop(m)
+				for i := 0; ; i++ { // until the last entry comes after the last pointer
+					c.stop(m)
+					if p, ok := m.ledger.Pointer(); ok && m.ledger.Position().Index > p.Index+1 {
+						break
+					}
+					c.start(m, ModeRun)
+					c.propose(fmt.Sprint("more ", i), 3)
+				}
 				bad.damage(m)
 				if err := c.tryStart(m, bad.mode); !errors.Is(err, ErrStateLost) {
 					t.Errorf("started: %v", err)

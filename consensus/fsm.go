@@ -47,6 +47,7 @@ type fsm struct {
 	limits   pointerLimits
 	note     func() []byte
 	log      *watchedLog
+	remember func(base uint64) error // writes beside the raft log what it is about to be emptied for
 
 	pointerDue chan struct{} // capacity 1: enough has been applied for a new pointer
 	catchUpDue chan struct{} // capacity 1: there is a target
@@ -244,25 +245,37 @@ func (f *fsm) setTarget(b []byte) error {
 	if f.mode.is(modeBroken) {
 		return errors.New("consensus: nothing is taken over after an error")
 	}
-	at := f.position()
-	size, root := f.ledger.Head()
-	switch {
-	case target.Index <= at.Index:
-		return fmt.Errorf("consensus: pointer to %d reached a ledger at %d", target.Index, at.Index)
-	case size > target.Size || size == target.Size && root != target.Root:
-		return fmt.Errorf("%w: at raft entry %d the cluster has %d entries and root %x, this ledger, at raft entry %d, has %d and %x",
-			ErrDiverged, target.Index, target.Size, target.Root, at.Index, size, root)
-	}
-	if err := f.ledger.SetTarget(target); err != nil {
+	if err := f.compare(target); err != nil {
 		return err
 	}
-	f.mode.set(modeFetching)
-	f.seen, f.unsaved = target.Index, 0
-	f.round++
-	if f.cancel != nil {
-		f.cancel()
+	switch current, catchingUp := f.ledger.Target(); {
+	case catchingUp && current.Cluster == f.cluster && current.Position() == target.Position():
+		// offered again: the catch-up goes on
+	case target.Index <= f.position().Index:
+		// A ledger that a node kept when it rejoined: it has what the pointer
+		// names, only its raft log does not reach there.
+		if last, ok := f.ledger.Pointer(); !ok || last.Cluster != f.cluster || last.Index < target.Index {
+			err = f.ledger.SyncPointer(target)
+		}
+	default:
+		if err = f.ledger.SetTarget(target); err != nil {
+			break
+		}
+		f.mode.set(modeFetching)
+		f.round++
+		if f.cancel != nil {
+			f.cancel()
+		}
+		signal(f.catchUpDue)
 	}
-	signal(f.catchUpDue)
+	if err != nil {
+		return err
+	}
+	if err := f.remember(target.Index); err != nil {
+		return err
+	}
+	f.log.follow(target.Position())
+	f.seen, f.unsaved = target.Index, 0
 
 	// raft keeps the index of its last entry in memory and would refuse what
 	// follows the target for ever (hashicorp/raft issue 697).
@@ -272,6 +285,19 @@ func (f *fsm) setTarget(b []byte) error {
 			ErrRestartNeeded, last, target.Index))
 	}
 	return err
+}
+
+// compare finds a ledger that cannot become what the target names: its
+// entries would have to be the first ones of the target's.
+func (f *fsm) compare(target ledger.Pointer) error {
+	at := f.position()
+	size, root := f.ledger.Head()
+	behind := size < target.Size && at.Index < target.Index || size == target.Size && root == target.Root
+	if behind || size > target.Size && at.Index > target.Index {
+		return nil
+	}
+	return fmt.Errorf("%w: at raft entry %d the cluster has %d entries and root %x, this ledger, at raft entry %d, has %d and %x",
+		ErrDiverged, target.Index, target.Size, target.Root, at.Index, size, root)
 }
 
 // signal wakes the reader of a channel of capacity 1.

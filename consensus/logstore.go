@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/custodyledger/custodyledger/ledger"
 )
 
 // watchedLog stands between raft and its log on disk.
@@ -19,11 +21,16 @@ import (
 //   - It knows which entries are not commands, so that a reader can wait for
 //     the last command at or below the commit index: raft hands its no-ops to
 //     nobody, and waiting for their index would wait for ever.
+//   - It answers for the entry at the index of the pointer that was last taken
+//     over, as far as its term goes. raft asks the log alone; without an answer
+//     a follower whose first entry after a pointer conflicts with the leader's
+//     would refuse everything, down to the leader's own pointer.
 type watchedLog struct {
 	inner raft.LogStore
 	dog   watchdog
 
 	mu    sync.Mutex
+	base  ledger.Position     // of the pointer that was last taken over; guarded by mu
 	since uint64              // entries above it were stored by this process; guarded by mu
 	other map[uint64]struct{} // of those, the ones that are not commands; guarded by mu
 }
@@ -51,10 +58,28 @@ func (w *watchedLog) LastIndex() (uint64, error) {
 
 func (w *watchedLog) GetLog(index uint64, log *raft.Log) error {
 	err := w.inner.GetLog(index, log)
-	if errors.Is(err, raft.ErrLogNotFound) {
-		return err
+	if !errors.Is(err, raft.ErrLogNotFound) {
+		return w.failed("read the raft log", err)
 	}
-	return w.failed("read the raft log", err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.base.Index == index && index > 0 {
+		*log = raft.Log{Index: index, Term: w.base.Term, Type: logPlaceholder}
+		return nil
+	}
+	return err
+}
+
+// logPlaceholder is the type of an entry of which only index and term are
+// known. It never leaves this node: a leader asks for the entry before it
+// first, which is not there; and every gate refuses it.
+const logPlaceholder raft.LogType = 0xff
+
+// follow says that the log goes on after a pointer that was taken over.
+func (w *watchedLog) follow(base ledger.Position) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.base = base
 }
 
 func (w *watchedLog) StoreLog(log *raft.Log) error { return w.StoreLogs([]*raft.Log{log}) }
@@ -123,14 +148,14 @@ func (w *watchedLog) lastCommand(index, floor uint64) (uint64, error) {
 	return floor, nil
 }
 
-// holds reports whether the log has the entry of this index and term.
+// holds reports whether the log itself has the entry of this index and term.
 func (w *watchedLog) holds(index, term uint64) (bool, error) {
 	var l raft.Log
-	err := w.GetLog(index, &l)
+	err := w.inner.GetLog(index, &l)
 	if errors.Is(err, raft.ErrLogNotFound) {
 		return false, nil
 	}
-	return err == nil && l.Term == term, err
+	return err == nil && l.Term == term, w.failed("read the raft log", err)
 }
 
 func (w *watchedLog) failed(what string, err error) error {

@@ -78,11 +78,11 @@ func (n *Node) start() (err error) {
 	}()
 
 	writes := watchdog{limit: c.WriteTimeout, fatal: n.fatal}
+	votes := &watchedStable{inner: stable, dog: writes}
+	n.pointers = &pointerStore{cluster: c.Cluster, ledger: c.Ledger, check: c.CheckPointer, fatal: n.fatal}
 	if n.log, err = newWatchedLog(logs, writes); err != nil {
 		return err
 	}
-	votes := &watchedStable{inner: stable, dog: writes}
-
 	n.fsm = &fsm{
 		cluster: c.Cluster, ledger: c.Ledger, machine: c.Machine, log: n.log,
 		dog: watchdog{limit: c.ApplyTimeout, fatal: n.fatal}, fatal: n.fatal,
@@ -90,7 +90,8 @@ func (n *Node) start() (err error) {
 		limits:     pointerLimits{entries: c.PointerEntries, bytes: c.PointerBytes},
 		pointerDue: make(chan struct{}, 1), catchUpDue: make(chan struct{}, 1), membersDue: make(chan struct{}, 1),
 	}
-	n.pointers = &pointerStore{cluster: c.Cluster, ledger: c.Ledger, fsm: n.fsm, log: n.log, check: c.CheckPointer, fatal: n.fatal}
+	n.fsm.remember = func(base uint64) error { return votes.SetUint64(keyBase, base) }
+	n.pointers.fsm, n.pointers.log = n.fsm, n.log
 
 	trans := c.seams.transport
 	if trans == nil {

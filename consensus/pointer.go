@@ -51,10 +51,11 @@ func (s *pointerStore) current() (ledger.Pointer, bool) {
 	return p, ok && p.Cluster == s.cluster
 }
 
-// floor is the index at or below which a command needs no log entry.
-func (s *pointerStore) floor() uint64 {
+// base is the index and term of the current record: what the raft log follows
+// on. No command at or below the index needs a log entry.
+func (s *pointerStore) base() (index, term uint64) {
 	p, _ := s.current()
-	return p.Index
+	return p.Index, p.Term
 }
 
 // List implements raft.SnapshotStore.
@@ -183,16 +184,34 @@ func (s *pointerSink) checkReceived() error {
 	return s.store.check(p)
 }
 
-// useful refuses a pointer to what this node has already: a late copy of one
-// that was taken over before, for instance. To take it would make raft delete
-// entries above it that this node has promised to keep.
+// useful refuses a pointer to what this node has already: a late copy, for
+// instance, of one that was taken over. raft empties its log when it takes one
+// over, and with it would go entries above the pointer that this node has
+// promised to keep.
+//
+// The current record itself is taken over again while the log after it is
+// empty: its leader did not hear the answer, and offers it until it does.
 func (s *pointerStore) useful(p ledger.Pointer) error {
+	index, term := s.base()
+	last, err := s.log.LastIndex()
+	if err != nil {
+		return err
+	}
+	if p.Index == index && p.Term == term && last == 0 {
+		return nil
+	}
+	first, err := s.log.FirstIndex()
+	if err != nil {
+		return err
+	}
 	held, err := s.log.holds(p.Index, p.Term)
 	if err != nil {
 		return err
 	}
-	if at := max(s.fsm.position().Index, s.floor()); held || p.Index <= at {
-		return fmt.Errorf("consensus: pointer to %d is behind this node, at %d", p.Index, at)
+	applied := p.Index <= s.fsm.position().Index && first <= p.Index && p.Index <= last
+	if held || applied || p.Index <= index {
+		return fmt.Errorf("consensus: pointer to %d is behind this node, whose pointer names %d and whose log ends at %d",
+			p.Index, index, last)
 	}
 	return nil
 }

@@ -123,7 +123,8 @@ func (n *Node) confirmRead() (uint64, error) {
 	if n.raft.CurrentTerm() != term {
 		return 0, &NotLeaderError{Leader: n.Leader()}
 	}
-	index, err := n.log.lastCommand(commit, n.pointers.floor())
+	base, _ := n.pointers.base()
+	index, err := n.log.lastCommand(commit, base)
 	if err != nil {
 		return 0, fmt.Errorf("consensus: find the last command at or below %d: %w", commit, err)
 	}

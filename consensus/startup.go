@@ -16,6 +16,10 @@ var (
 	keyRaftTerm     = []byte("CurrentTerm")
 	keyRaftVoteTerm = []byte("LastVoteTerm")
 	keyServer       = []byte("custody/server/v1")
+	// keyBase holds the raft index of the last pointer for which the raft log
+	// was emptied. An empty log tells nothing; with this, a ledger that has
+	// lost the pointer is found out.
+	keyBase = []byte("custody/base/v1")
 )
 
 // serverMark is written once, when a server first starts: a raft log without
@@ -72,7 +76,14 @@ func prepare(c Config, log *watchedLog, stable *watchedStable, pointers *pointer
 			return err
 		}
 	}
-	return checkState(c, log, stable, mark, current)
+	base, err := stable.GetUint64(keyBase)
+	if err != nil && !isNotFound(err) {
+		return fmt.Errorf("consensus: read the base of the raft log: %w", err)
+	}
+	if base > 0 && base == current.Index {
+		log.follow(current.Position())
+	}
+	return checkState(c, log, stable, mark, current, base)
 }
 
 // firstStart founds or begins to rejoin. The mark is written last: until it
@@ -93,7 +104,7 @@ func firstStart(c Config, log *watchedLog, stable *watchedStable, trans raft.Tra
 	if err := emptyLog(log); err != nil {
 		return mark, err
 	}
-	for _, key := range [][]byte{keyRaftTerm, keyRaftVoteTerm} {
+	for _, key := range [][]byte{keyRaftTerm, keyRaftVoteTerm, keyBase} {
 		if err := stable.SetUint64(key, 0); err != nil {
 			return mark, err
 		}
@@ -170,7 +181,7 @@ func dropStaleLog(log *watchedLog, current ledger.Pointer) error {
 
 // checkState refuses a state in which raft would apply twice, apply with a
 // gap, or vote without what it once promised.
-func checkState(c Config, log *watchedLog, stable *watchedStable, mark serverMark, current ledger.Pointer) error {
+func checkState(c Config, log *watchedLog, stable *watchedStable, mark serverMark, current ledger.Pointer, base uint64) error {
 	first, err := log.FirstIndex()
 	if err != nil {
 		return err
@@ -208,6 +219,8 @@ func checkState(c Config, log *watchedLog, stable *watchedStable, mark serverMar
 		}
 	}
 	switch {
+	case base > max(at.Index, current.Index):
+		return lost("the raft log was emptied for a pointer to %d, the ledger's names %d", base, current.Index)
 	case first > max(at.Index, target.Index)+1:
 		return lost("the raft log begins at %d, the ledger ends at raft entry %d", first, max(at.Index, target.Index))
 	case first > current.Index+1:
