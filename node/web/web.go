@@ -1,0 +1,102 @@
+// Package web serves what machines around a node ask over HTTP: metrics for
+// Prometheus, and whether the node lives and serves.
+//
+//	/metrics  Prometheus text
+//	/livez    200 while the process answers at all
+//	/readyz   200 while the node can serve, else 503 with one reason a line
+//
+// It has no encryption and no login. No answer names a party, an item or an
+// event.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+const (
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 30 * time.Second
+	idleTimeout    = 2 * time.Minute
+	headerBytesMax = 16 << 10
+	scrapesMax     = 4
+)
+
+// Config is what a Server is made of.
+type Config struct {
+	Metrics prometheus.Gatherer
+	// NotReady gives the reasons why the node cannot serve; none if it can. It is
+	// called for every question and must return soon.
+	NotReady func() []string
+	Logger   *slog.Logger
+}
+
+// Server answers HTTP.
+type Server struct {
+	http    *http.Server
+	serving sync.WaitGroup
+}
+
+// Serve answers on a listener until Shutdown, which closes it.
+func Serve(listener net.Listener, c Config) *Server {
+	s := &Server{http: &http.Server{
+		Handler:           Handler(c),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytesMax,
+		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+	}}
+	s.serving.Go(func() {
+		if err := s.http.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			c.Logger.Error("HTTP ended", "error", err)
+		}
+	})
+	return s
+}
+
+// Handler answers without a listener.
+func Handler(c Config) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesMax, Timeout: readTimeout}))
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if reasons := c.NotReady(); len(reasons) > 0 {
+			answer(w, http.StatusServiceUnavailable, reasons...)
+			return
+		}
+		answer(w, http.StatusOK, "ok")
+	})
+	return mux
+}
+
+func answer(w http.ResponseWriter, code int, lines ...string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	io.WriteString(w, fmt.Sprintln(strings.Join(lines, "\n")))
+}
+
+// Shutdown ends the server: what is being answered until ctx ends is finished.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	s.serving.Wait()
+	return err
+}
