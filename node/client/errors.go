@@ -194,7 +194,7 @@ func libraryReason(code codes.Code) ledger.Reason {
 
 func retryable(reason ledger.Reason) bool {
 	switch reason {
-	case ReasonNoLeader, ReasonOutcomeUnknown, ReasonOverloaded, ReasonCatchingUp, ReasonStopping, ReasonDeadline, ReasonDataFault, ReasonNodeFault, ReasonSlowReader, ReasonIdle:
+	case ReasonNoLeader, ReasonOutcomeUnknown, ReasonOverloaded, ReasonCatchingUp, ReasonStopping, ReasonDeadline, ReasonDataFault, ReasonNodeFault, ReasonNotTried, ReasonSlowReader, ReasonIdle:
 		return true
 	}
 	return false

@@ -43,6 +43,7 @@ const (
 	ReasonNotFound         ledger.Reason = "NOT_FOUND"          // no such item or party at the size of the answer
 	ReasonReadsClosed      ledger.Reason = "READS_CLOSED"       // contents are readable on the node's own machine only
 	ReasonMethodClosed     ledger.Reason = "METHOD_CLOSED"      // the method is not offered here
+	ReasonNotTried         ledger.Reason = "NOT_TRIED"          // an earlier write of the same stream that it may build on has no outcome
 	ReasonSlowReader       ledger.Reason = "SLOW_READER"        // the caller did not take its answers
 	ReasonIdle             ledger.Reason = "IDLE"               // the caller sent nothing for too long
 )
