@@ -92,13 +92,16 @@ func (c *cluster) start(m *member, mode Mode) {
 }
 
 func (c *cluster) tryStart(m *member, mode Mode) error {
-	_, m.trans = raft.NewInmemTransportWithTimeout(raft.ServerAddress(m.id.String()), 300*time.Millisecond)
+	_, trans := raft.NewInmemTransportWithTimeout(raft.ServerAddress(m.id.String()), 300*time.Millisecond)
+	c.mu.Lock()
 	hold := (chan struct{})(nil)
 	if m.source != nil {
 		hold = m.source.hold
 	}
+	m.trans = trans
 	m.source = &memCatchUp{to: m.ledger, from: func() *memLedger { return c.longest(m) }, hold: hold}
 	m.fatal = nil
+	c.mu.Unlock()
 	node, err := Start(c.config(m, mode))
 	if err != nil {
 		return err
@@ -144,6 +147,8 @@ func (c *cluster) crash(m *member) {
 	c.mu.Unlock()
 	c.connect()
 	m.node.Shutdown()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	m.disk, m.ledger = disk, mem
 }
 
@@ -155,9 +160,9 @@ func (c *cluster) stop(m *member) {
 	}
 	c.mu.Lock()
 	m.running = false
+	m.ledger = m.ledger.reopen()
 	c.mu.Unlock()
 	c.connect()
-	m.ledger = m.ledger.reopen()
 }
 
 // close ends all nodes, then lets virtual time pass until raft's untracked
@@ -204,11 +209,11 @@ func (c *cluster) leader() *member {
 	c.t.Helper()
 	var found *member
 	c.until("a leader that is ready", func() bool {
-		for _, m := range c.running() {
+		for m, node := range c.live() {
 			c.mu.Lock()
 			cut := c.cut[m.id.Node]
 			c.mu.Unlock()
-			if !cut && m.node.IsLeader() {
+			if !cut && node.IsLeader() {
 				found = m
 				return true
 			}
@@ -216,6 +221,19 @@ func (c *cluster) leader() *member {
 		return false
 	})
 	return found
+}
+
+// live is the running nodes at this moment, for goroutines beside the test's.
+func (c *cluster) live() map[*member]*Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	up := make(map[*member]*Node)
+	for _, m := range c.members {
+		if m.running {
+			up[m] = m.node
+		}
+	}
+	return up
 }
 
 // until waits for a condition, in virtual time where there is one.
@@ -240,10 +258,10 @@ func (c *cluster) until(what string, ok func() bool) {
 
 // watchTerms checks that no term has two leaders.
 func (c *cluster) watchTerms() {
-	for _, m := range c.running() {
-		before := m.node.raft.CurrentTerm()
-		leads := m.node.raft.State() == raft.Leader
-		if term := m.node.raft.CurrentTerm(); leads && term == before {
+	for m, node := range c.live() {
+		before := node.raft.CurrentTerm()
+		leads := node.raft.State() == raft.Leader
+		if term := node.raft.CurrentTerm(); leads && term == before {
 			c.mu.Lock()
 			if other, ok := c.terms[term]; ok && other != m.id.String() {
 				c.t.Errorf("term %d has two leaders: %s and %s", term, other, m.id)
