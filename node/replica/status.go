@@ -171,3 +171,6 @@ func (r *Replica) reached(ctx context.Context, node string, wanted *landmark) (c
 	}
 	return consensus.PeerProgress{AppliedIndex: wanted.raftIndex}, nil
 }
+
+// Leader is the node id of the leader that this node knows, or "".
+func (r *Replica) Leader() string { return r.node.Leader() }
