@@ -19,16 +19,17 @@ const (
 	prefixParty        = 'p' // party -> party
 	prefixKey          = 'k' // key id -> key
 	prefixItem         = 'i' // item -> item
-	prefixNamed        = 'n' // item, index -> nothing: the entry names the item
-	prefixHeld         = 'h' // party, item -> nothing: it holds the live item
-	prefixOwned        = 'w' // party, item -> nothing: it owns the live item
-	prefixRegistered   = 'g' // party, item -> nothing: it registered the item
+	prefixNamed        = 'n' // item, index -> nothing: the entry names the item and is not its registration
+	prefixPartyItem    = 'h' // party, roles, item -> nothing: the party has exactly these roles in the item
 	prefixReference    = 'r' // party, reference -> item
 	prefixOutsideClaim = 'x' // outside id, item -> nothing: the live item claims it
 	prefixMeta         = 'm' // name -> see below
 )
 
-const itemBytes = len(ledger.ItemID{})
+const (
+	itemBytes  = len(ledger.ItemID{})
+	partyBytes = len(ledger.PartyID{})
+)
 
 var (
 	metaFormat   = []byte("mformat")   // u32: layout of keys and values
@@ -60,9 +61,13 @@ func namedKey(item ledger.ItemID, index uint64) []byte {
 	return binary.BigEndian.AppendUint64(append([]byte{prefixNamed}, item[:]...), index)
 }
 
-// heldBy gives the key of one of the three indexes of items by party.
-func heldBy(prefix byte, party ledger.PartyID, item ledger.ItemID) []byte {
-	return append(append([]byte{prefix}, party[:]...), item[:]...)
+func partyItemKey(party ledger.PartyID, r roles, item ledger.ItemID) []byte {
+	return append(partyItemPrefix(party, r), item[:]...)
+}
+
+func partyItemPrefix(party ledger.PartyID, r roles) []byte {
+	key := make([]byte, 0, 2+partyBytes+itemBytes)
+	return append(append(append(key, prefixPartyItem), party[:]...), byte(r))
 }
 
 func referenceKey(party ledger.PartyID, reference ledger.Reference) []byte {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/ledger/rules"
 )
 
 // reading reads stored values from the database or a snapshot of it.
@@ -69,6 +70,14 @@ func (r reading) entry(index uint64) ([]byte, error) {
 		return nil, readEntryError(err, index)
 	}
 	return entry, nil
+}
+
+func (r reading) item(id ledger.ItemID) (i rules.Item, found bool, err error) {
+	found, err = r.get(itemKey(id), "an item", func(b []byte) (err error) {
+		i, err = decodeItem(id, b)
+		return err
+	})
+	return i, found, err
 }
 
 // number reads a varint value, the only thing in it.

@@ -175,61 +175,47 @@ func (s *Snapshot) ItemEntries(item ledger.ItemID, from uint64, limit int) ([]ui
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
-	prefix := append([]byte{prefixNamed}, item[:]...)
+	state, ok, err := s.item(item)
+	if err != nil || !ok {
+		return nil, err
+	}
 	var indexes []uint64
-	err := s.scan(namedKey(item, from), after(prefix), "an item's entries", func(key, _ []byte) (bool, error) {
+	if from <= state.Registered {
+		indexes = append(indexes, state.Registered)
+	}
+	if len(indexes) == limit {
+		return indexes, nil
+	}
+	prefix := append([]byte{prefixNamed}, item[:]...)
+	err = s.scan(namedKey(item, from), after(prefix), "an item's entries", func(key, _ []byte) (bool, error) {
 		indexes = append(indexes, binary.BigEndian.Uint64(key[len(prefix):]))
 		return len(indexes) < limit, nil
 	})
 	return indexes, err
 }
 
-// By says which index of items is meant.
-type By byte
-
-// The indexes of items by party.
-const (
-	// ByHolder: live items in the party's custody.
-	ByHolder By = prefixHeld
-	// ByOwner: live items of which it is the managing owner.
-	ByOwner By = prefixOwned
-	// ByRegistrant: all items that it registered, voided ones too.
-	ByRegistrant By = prefixRegistered
-)
-
 // Items lists a party's items in the order of their ids, those above after, at
 // most limit of them; the zero id begins at the first. More may follow after
 // the last.
 func (s *Snapshot) Items(by By, party ledger.PartyID, afterItem ledger.ItemID, limit int) ([]ledger.ItemID, error) {
 	if by != ByHolder && by != ByOwner && by != ByRegistrant {
-		return nil, fmt.Errorf("%w: index %q", ErrRange, byte(by))
+		return nil, fmt.Errorf("%w: list %d", ErrRange, by)
 	}
-	return s.items(append([]byte{byte(by)}, party[:]...), afterItem, limit)
+	return s.partyItems(by, party, afterItem, limit)
 }
 
 // OutsideClaims lists the live items that claim an outside id, in the order of
-// their ids, at most limit of them, as Items does. Two make both contested.
+// their ids, as Items does. Two make both contested.
 func (s *Snapshot) OutsideClaims(id *custodyv1.OutsideId, afterItem ledger.ItemID, limit int) ([]ledger.ItemID, error) {
+	if err := checkLimit(limit); err != nil {
+		return nil, err
+	}
 	prefix, err := outsideIDPrefix(id)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrRange, err)
 	}
-	return s.items(prefix, afterItem, limit)
-}
-
-func (r reading) items(prefix []byte, afterItem ledger.ItemID, limit int) ([]ledger.ItemID, error) {
-	if err := checkLimit(limit); err != nil {
-		return nil, err
-	}
-	lower := append(append([]byte(nil), prefix...), afterItem[:]...)
-	if afterItem != (ledger.ItemID{}) {
-		lower = append(lower, 0)
-	}
 	var items []ledger.ItemID
-	err := r.scan(lower, after(prefix), "an index of items", func(key, _ []byte) (bool, error) {
-		if len(key) != len(prefix)+itemBytes {
-			return false, corrupt(nil, "an index of items holds a key of %d bytes", len(key))
-		}
+	err = s.scan(above(prefix, afterItem), after(prefix), "claims of an outside id", func(key, _ []byte) (bool, error) {
 		items = append(items, ledger.ItemID(key[len(prefix):]))
 		return len(items) < limit, nil
 	})

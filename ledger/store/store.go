@@ -40,6 +40,7 @@ type Store struct {
 
 	writing  sync.Mutex
 	frontier *merkle.Frontier // under writing
+	cached   stateCache       // under writing
 
 	state atomic.Pointer[state]
 

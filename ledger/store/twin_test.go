@@ -243,9 +243,11 @@ func compareIndexes(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
 			store.ByOwner:      func(i rules.Item) bool { return i.Status == rules.Live && i.Title.Is(party) },
 			store.ByRegistrant: func(i rules.Item) bool { return i.Registrant == party },
 		} {
-			got := pages(t, func(after ledger.ItemID, limit int) ([]ledger.ItemID, error) { return snapshot.Items(by, party, after, limit) })
+			got := pages(t, func(after ledger.ItemID, limit int) ([]ledger.ItemID, error) {
+				return snapshot.Items(by, party, after, limit)
+			})
 			if want := twin.ItemsWhere(fits); !slices.Equal(got, want) {
-				t.Fatalf("items by %c of %s:\n%v\nwant\n%v", by, party, got, want)
+				t.Fatalf("items by %d of %s:\n%v\nwant\n%v", by, party, got, want)
 			}
 		}
 	}
@@ -261,7 +263,9 @@ func compareIndexes(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
 		}
 	}
 	for text, id := range ids {
-		got := pages(t, func(after ledger.ItemID, limit int) ([]ledger.ItemID, error) { return snapshot.OutsideClaims(id, after, limit) })
+		got := pages(t, func(after ledger.ItemID, limit int) ([]ledger.ItemID, error) {
+			return snapshot.OutsideClaims(id, after, limit)
+		})
 		if !slices.Equal(got, claims[text]) {
 			t.Fatalf("claims of %s: %v, want %v", text, got, claims[text])
 		}
@@ -315,4 +319,3 @@ func compareItemEntries(t tb, snapshot *store.Snapshot, item ledger.ItemID, want
 
 // picks reads picks from bytes, for tests that need the same trade every time.
 func picks(seed uint64) func(int) int { return storetest.Pseudorandom(seed) }
-

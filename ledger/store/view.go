@@ -50,11 +50,8 @@ func (v *view) Key(id sign.KeyID) (k rules.Key, ok bool) {
 }
 
 // Item implements rules.View.
-func (v *view) Item(id ledger.ItemID) (i rules.Item, ok bool) {
-	ok, err := v.get(itemKey(id), "an item", func(b []byte) (err error) {
-		i, err = decodeItem(id, b)
-		return err
-	})
+func (v *view) Item(id ledger.ItemID) (rules.Item, bool) {
+	i, ok, err := v.item(id)
 	v.fail(err)
 	return i, ok && err == nil
 }
@@ -81,11 +78,36 @@ func (v *view) EventIndex(id ledger.EventID) (uint64, bool) {
 // what an item was before decides which index entries change.
 type applyView struct {
 	view
+	cache *stateCache
 	items map[ledger.ItemID]rules.Item
 }
 
-func newApplyView(r reading) *applyView {
-	return &applyView{view: view{reading: r}, items: map[ledger.ItemID]rules.Item{}}
+func newApplyView(r reading, cache *stateCache) *applyView {
+	return &applyView{view: view{reading: r}, cache: cache, items: map[ledger.ItemID]rules.Item{}}
+}
+
+// Party implements rules.View.
+func (v *applyView) Party(id ledger.PartyID) (rules.Party, bool) {
+	if p, ok := v.cache.parties.get(id); ok {
+		return p, true
+	}
+	p, ok := v.view.Party(id)
+	if ok {
+		v.cache.parties.put(id, p)
+	}
+	return p, ok
+}
+
+// Key implements rules.View.
+func (v *applyView) Key(id sign.KeyID) (rules.Key, bool) {
+	if k, ok := v.cache.keys.get(id); ok {
+		return k, true
+	}
+	k, ok := v.view.Key(id)
+	if ok {
+		v.cache.keys.put(id, k)
+	}
+	return k, ok
 }
 
 // Item implements rules.View.

@@ -166,7 +166,10 @@ func (t *Trade) registration(a *Actor, group *custodyv1.Group) ledger.Candidate 
 		ProcessedIn: "IN",
 	}
 	if t.chance(70) {
-		reference := sha256.Sum256([]byte{byte(t.pick(256)), byte(t.pick(256))})
+		reference := sha256.Sum256([]byte(fmt.Sprint("reference ", t.counter)))
+		if t.chance(5) {
+			reference = sha256.Sum256([]byte{byte(t.pick(8))})
+		}
 		body.Reference = reference[:16]
 	}
 	if t.chance(50) {

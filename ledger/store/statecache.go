@@ -1,0 +1,51 @@
+package store
+
+import (
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/rules"
+	"github.com/custodyledger/custodyledger/ledger/sign"
+)
+
+// cachedMax is how many parties, and how many keys, the writer keeps decoded.
+const cachedMax = 8192
+
+// stateCache keeps parties and keys as they are after the last batch: nearly
+// every event reads the same few. It is under Store.writing.
+type stateCache struct {
+	parties generations[ledger.PartyID, rules.Party]
+	keys    generations[sign.KeyID, rules.Key]
+}
+
+// put takes over what a batch that is in has changed.
+func (c *stateCache) put(changes rules.Changes) {
+	for _, p := range changes.Parties {
+		c.parties.put(p.ID, p)
+	}
+	for _, k := range changes.Keys {
+		c.keys.put(k.Public.ID(), k)
+	}
+}
+
+// generations is a bounded cache without a clock: recent takes what is asked
+// for and becomes older when it holds half; what was older is forgotten.
+type generations[K comparable, V any] struct {
+	recent, older map[K]V
+}
+
+func (g *generations[K, V]) get(key K) (V, bool) {
+	if v, ok := g.recent[key]; ok {
+		return v, true
+	}
+	v, ok := g.older[key]
+	if ok {
+		g.put(key, v)
+	}
+	return v, ok
+}
+
+func (g *generations[K, V]) put(key K, value V) {
+	if g.recent == nil || len(g.recent) >= cachedMax/2 {
+		g.recent, g.older = make(map[K]V), g.recent
+	}
+	g.recent[key] = value
+}
