@@ -25,18 +25,13 @@ func run(args []string) int {
 	root := rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil || errors.Is(err, errReported) {
-		return exitCode(err)
+	if err == nil {
+		return 0
 	}
-	fmt.Fprintf(os.Stderr, "custodyd: %v\n", err)
-	return exitCode(err)
-}
-
-func exitCode(err error) int {
-	if err != nil {
-		return 1
+	if !errors.Is(err, errReported) {
+		fmt.Fprintf(os.Stderr, "custodyd: %v\n", err)
 	}
-	return 0
+	return 1
 }
 
 // errReported ends a command whose output has said already what is wrong.

@@ -42,7 +42,7 @@ func serve(ctx context.Context, configPath string, config node.Config, w io.Writ
 	err := node.Run(ctx, config, node.Options{Logger: logger, ProcessMetrics: true})
 	if err != nil {
 		logger.Error("stopped", "error", err)
-		return err
+		return errReported
 	}
 	logger.Info("stopped")
 	return nil
