@@ -1,0 +1,271 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/ledger/rules"
+	"github.com/custodyledger/custodyledger/ledger/sign"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+func fixedBytes[A ~[16]byte | ~[20]byte | ~[32]byte](t *rapid.T, name string) A {
+	var a A
+	seed := sha256.Sum256([]byte{rapid.Byte().Draw(t, name)})
+	reflect.Copy(reflect.ValueOf(&a).Elem(), reflect.ValueOf(seed[:reflect.TypeFor[A]().Len()]))
+	return a
+}
+
+func drawText(t *rapid.T, name string) string {
+	return string(rapid.SliceOfN(rapid.Byte(), 0, textBytesMax).Draw(t, name))
+}
+
+func drawParty(t *rapid.T) rules.Party {
+	p := rules.Party{
+		ID:          fixedBytes[ledger.PartyID](t, "id"),
+		Association: rapid.Bool().Draw(t, "association"),
+		Name:        drawText(t, "name"),
+		Country:     drawText(t, "country"),
+		Role:        custodyv1.Role(rapid.Uint8().Draw(t, "role")),
+		Admitted:    rapid.Uint64().Draw(t, "admitted"),
+	}
+	for range rapid.IntRange(0, 4).Draw(t, "memberships") {
+		p.Memberships = append(p.Memberships, rules.Membership{Association: fixedBytes[ledger.PartyID](t, "association"), Suspended: rapid.Bool().Draw(t, "suspended")})
+	}
+	for range rapid.IntRange(0, 4).Draw(t, "keys") {
+		p.Keys = append(p.Keys, fixedBytes[sign.KeyID](t, "key"))
+	}
+	return p
+}
+
+func drawKey(t *rapid.T) rules.Key {
+	seed := fixedBytes[[32]byte](t, "seed")
+	private, err := sign.NewPrivateKey(seed[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules.Key{
+		Public:   private.Public(),
+		Party:    fixedBytes[ledger.PartyID](t, "party"),
+		Scopes:   ledger.Scopes(rapid.Uint32().Draw(t, "scopes")),
+		Recovery: rapid.Bool().Draw(t, "recovery"),
+		Added:    rapid.Uint64().Draw(t, "added"),
+		Revoked:  rapid.OneOf(rapid.Just(ledger.NoLink), rapid.Just(ledger.NoLink-1), rapid.Uint64()).Draw(t, "revoked"),
+	}
+}
+
+func drawHolder(t *rapid.T) rules.Holder {
+	if rapid.Bool().Draw(t, "inside") {
+		return rules.Inside(fixedBytes[ledger.PartyID](t, "party"))
+	}
+	return rules.Holder{Outside: &rules.Outside{
+		Reason:     custodyv1.OutsideReason(rapid.IntRange(0, 2).Draw(t, "reason")),
+		Country:    drawText(t, "country"),
+		Since:      rapid.Uint64().Draw(t, "since"),
+		ReleasedBy: fixedBytes[ledger.PartyID](t, "released by"),
+	}}
+}
+
+func drawItem(t *rapid.T) rules.Item {
+	i := rules.Item{
+		ID:         fixedBytes[ledger.ItemID](t, "id"),
+		Status:     rapid.SampledFrom([]rules.Status{rules.Live, rules.Voided}).Draw(t, "status"),
+		Registrant: fixedBytes[ledger.PartyID](t, "registrant"),
+		Registered: rapid.Uint64().Draw(t, "registered"),
+		Last:       fixedBytes[ledger.EventID](t, "last"),
+		LastIndex:  rapid.Uint64().Draw(t, "last index"),
+		Custody:    drawHolder(t),
+		Title:      drawHolder(t),
+		Offered:    rapid.Bool().Draw(t, "offered"),
+		MemoUntil:  rapid.Uint64().Draw(t, "memo until"),
+	}
+	if rapid.Bool().Draw(t, "title is custody") {
+		i.Title = i.Custody
+	}
+	if rapid.Bool().Draw(t, "custody is registrant") {
+		i.Custody = rules.Inside(i.Registrant)
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "offers") {
+		i.Offers = append(i.Offers, rules.Offer{
+			Event: fixedBytes[ledger.EventID](t, "event"), Index: rapid.Uint64().Draw(t, "index"),
+			From: fixedBytes[ledger.PartyID](t, "from"), To: fixedBytes[ledger.PartyID](t, "to"),
+			Mode: custodyv1.Mode(rapid.IntRange(0, 4).Draw(t, "mode")), ExpiresAt: rapid.Uint64().Draw(t, "expires"),
+			GoodsLeft: rapid.Bool().Draw(t, "left"), Declined: rapid.Bool().Draw(t, "declined"), MemoUntil: rapid.Uint64().Draw(t, "memo"),
+		})
+	}
+	return i
+}
+
+func drawOpenings(t *rapid.T) []ledger.Opening {
+	var openings []ledger.Opening
+	for field := range rapid.IntRange(1, ledger.CommitmentsMax).Draw(t, "openings") {
+		openings = append(openings, ledger.Opening{
+			Field: custodyv1.PrivateField(field + 1), Salt: fixedBytes[[32]byte](t, "salt"),
+			Value: strings.Repeat("x", rapid.IntRange(1, ledger.OpeningValueBytesMax).Draw(t, "length")),
+		})
+	}
+	return openings
+}
+
+// TestCodecs: what is encoded decodes to the same value, and neither a byte
+// less nor a byte more does.
+func TestCodecs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, k, i, o := drawParty(t), drawKey(t), drawItem(t), drawOpenings(t)
+		roundTrip(t, p, encodeParty, func(b []byte) (rules.Party, error) { return decodeParty(p.ID, b) })
+		roundTrip(t, k, encodeKey, func(b []byte) (rules.Key, error) { return decodeKey(k.Public.ID(), b) })
+		roundTrip(t, i, encodeItem, func(b []byte) (rules.Item, error) { return decodeItem(i.ID, b) })
+		roundTrip(t, o, encodeOpenings, decodeOpenings)
+		h := storedHead{Head: ledger.Head{Size: 1 + rapid.Uint64Max(1<<62).Draw(t, "size"), LastLeaf: fixedBytes[merkle.Hash](t, "leaf"), RecordedAt: rapid.Uint64().Draw(t, "at")}, Root: fixedBytes[merkle.Hash](t, "root")}
+		roundTrip(t, h, func(h storedHead) ([]byte, error) { return h.encode(), nil }, decodeHead)
+	})
+}
+
+func roundTrip[V any](t *rapid.T, value V, encode func(V) ([]byte, error), decode func([]byte) (V, error)) {
+	t.Helper()
+	b, err := encode(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decode(b)
+	if err != nil || !reflect.DeepEqual(got, value) {
+		t.Fatalf("%x decodes to\n%+v, want\n%+v: %v", b, got, value, err)
+	}
+	for cut := range b {
+		if _, err := decode(b[:cut]); !errors.Is(err, errEncoding) && !cutAfterOpening(value, decode, b[:cut]) {
+			t.Fatalf("%T of %d bytes decodes when cut to %d: %v", value, len(b), cut, err)
+		}
+	}
+	if _, err := decode(append(bytes.Clone(b), 0)); !errors.Is(err, errEncoding) {
+		t.Fatalf("%T decodes with a byte left over: %v", value, err)
+	}
+}
+
+// cutAfterOpening tells whether a cut list of openings is a shorter list.
+func cutAfterOpening[V any](value V, decode func([]byte) (V, error), b []byte) bool {
+	shorter, err := decode(b)
+	openings, ok := any(shorter).([]ledger.Opening)
+	return ok && err == nil && len(openings) < len(any(value).([]ledger.Opening))
+}
+
+func TestCodecsRefuse(t *testing.T) {
+	long := strings.Repeat("x", textBytesMax+1)
+	outside := rules.Holder{Party: ledger.PartyID{1}, Outside: &rules.Outside{}}
+	opening := ledger.Opening{Field: 1, Value: "x"}
+	for name, encode := range map[string]func() ([]byte, error){
+		"long name":          func() ([]byte, error) { return encodeParty(rules.Party{Name: long}) },
+		"negative role":      func() ([]byte, error) { return encodeParty(rules.Party{Role: -1}) },
+		"large role":         func() ([]byte, error) { return encodeParty(rules.Party{Role: 256}) },
+		"two holders":        func() ([]byte, error) { return encodeItem(rules.Item{Custody: outside}) },
+		"no opening":         func() ([]byte, error) { return encodeOpenings(nil) },
+		"openings unordered": func() ([]byte, error) { return encodeOpenings([]ledger.Opening{opening, opening}) },
+		"too many openings":  func() ([]byte, error) { return encodeOpenings(make([]ledger.Opening, ledger.CommitmentsMax+1)) },
+		"empty opening":      func() ([]byte, error) { return encodeOpenings([]ledger.Opening{{Field: 1}}) },
+		"long opening": func() ([]byte, error) {
+			return encodeOpenings([]ledger.Opening{{Field: 1, Value: strings.Repeat("x", ledger.OpeningValueBytesMax+1)}})
+		},
+	} {
+		if b, err := encode(); !errors.Is(err, errEncoding) {
+			t.Errorf("%s: encoded as %x: %v", name, b, err)
+		}
+	}
+	item := rules.Item{Status: rules.Live, Custody: rules.Inside(ledger.PartyID{2}), Title: rules.Inside(ledger.PartyID{3})}
+	b, err := encodeItem(item)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decodeItem(item.ID, b); err != nil {
+		t.Fatal(err)
+	}
+	custody := bytes.Index(b, item.Custody.Party[:])
+	title := bytes.Index(b, item.Title.Party[:])
+	for name, change := range map[string]func([]byte){
+		"version":               func(b []byte) { b[0]++ },
+		"status 0":              func(b []byte) { b[1] = 0 },
+		"status 3":              func(b []byte) { b[1] = 3 },
+		"unknown flag":          func(b []byte) { b[2] |= 0x80 },
+		"unknown holder":        func(b []byte) { b[custody-1] = 2 },
+		"registrant as custody": func(b []byte) { b[custody] = 0 },
+		"custody as title":      func(b []byte) { b[title] = 2 },
+		"more offers":           func(b []byte) { b[len(b)-1] = 1 },
+		"long number":           func(b []byte) { b[len(b)-2] = 0x80 },
+	} {
+		changed := bytes.Clone(b)
+		change(changed)
+		if got, err := decodeItem(item.ID, changed); !errors.Is(err, errEncoding) {
+			t.Errorf("item with %s decodes to %+v: %v", name, got, err)
+		}
+	}
+}
+
+// fuzzValue: whatever decodes is encoded to the same bytes.
+func fuzzValue[V any](f *testing.F, seeds [][]byte, decode func([]byte) (V, error), encode func(V) ([]byte, error)) {
+	for _, b := range seeds {
+		f.Add(b)
+	}
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		value, err := decode(b)
+		if err != nil {
+			if !errors.Is(err, errEncoding) {
+				t.Fatal("another kind of error: ", err)
+			}
+			return
+		}
+		if again, err := encode(value); err != nil || !bytes.Equal(again, b) {
+			t.Fatalf("%x is encoded again as %x: %v", b, again, err)
+		}
+	})
+}
+
+// examples encodes what rapid draws.
+func examples[V any](f *testing.F, draw func(*rapid.T) V, encode func(V) ([]byte, error)) [][]byte {
+	var seeds [][]byte
+	for seed := range 8 {
+		b, err := encode(rapid.Custom(draw).Example(seed))
+		if err != nil {
+			f.Fatal(err)
+		}
+		seeds = append(seeds, b)
+	}
+	return seeds
+}
+
+func FuzzParty(f *testing.F) {
+	fuzzValue(f, examples(f, drawParty, encodeParty), func(b []byte) (rules.Party, error) { return decodeParty(ledger.PartyID{}, b) }, encodeParty)
+}
+
+func FuzzKey(f *testing.F) {
+	// The key that the value holds says which id it is stored under.
+	decode := func(b []byte) (rules.Key, error) {
+		var id sign.KeyID
+		if len(b) > 3 && int(b[2]) <= len(b)-3 {
+			if public, err := sign.ParsePublicKey(b[3 : 3+int(b[2])]); err == nil {
+				id = public.ID()
+			}
+		}
+		return decodeKey(id, b)
+	}
+	fuzzValue(f, examples(f, drawKey, encodeKey), decode, encodeKey)
+}
+
+func FuzzItem(f *testing.F) {
+	fuzzValue(f, examples(f, drawItem, encodeItem), func(b []byte) (rules.Item, error) { return decodeItem(ledger.ItemID{}, b) }, encodeItem)
+}
+
+func FuzzOpenings(f *testing.F) {
+	fuzzValue(f, examples(f, drawOpenings, encodeOpenings), decodeOpenings, encodeOpenings)
+}
+
+func FuzzHead(f *testing.F) {
+	head := storedHead{Head: ledger.Head{Size: 1}}
+	fuzzValue(f, [][]byte{head.encode()}, decodeHead, func(h storedHead) ([]byte, error) { return h.encode(), nil })
+}
