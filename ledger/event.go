@@ -92,7 +92,10 @@ func DecodeEvent(rulesVersion uint32, signed SignedEvent) (*Event, *Rejection) {
 	if rejection := event.setGroup(message.Group); rejection != nil {
 		return nil, rejection
 	}
-	return event, event.setCommitments(message.Commitments)
+	if rejection := event.setCommitments(message.Commitments); rejection != nil {
+		return nil, rejection
+	}
+	return event, nil
 }
 
 func body(message *custodyv1.Event) (any, *ItemRef) {

@@ -30,15 +30,20 @@ func identifier(r rune) bool {
 
 func upperLetter(r rune) bool { return r >= 'A' && r <= 'Z' }
 
-// properName permits printable letters of any script, but no control and no
-// bidirectional formatting characters.
+// properName permits printable characters of any script, but no control, no
+// bidirectional formatting, no invisible and no private characters. The ranges
+// stand here and not in a Unicode table, which changes with the library.
 func properName(r rune) bool {
 	switch {
 	case r < 0x20, r >= 0x7f && r <= 0x9f, r == 0xad:
 		return false
 	case r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f:
 		return false
-	case r == 0x061c, r == 0xfeff, r >= 0xfff0, r >= 0xd800 && r <= 0xf8ff:
+	case r == 0x061c, r == 0x180e, r == 0xfeff, r >= 0xfff0 && r <= 0xffff, r >= 0xd800 && r <= 0xf8ff:
+		return false
+	case r >= 0x13430 && r <= 0x1345f, r >= 0x1bca0 && r <= 0x1bca3, r >= 0x1d173 && r <= 0x1d17a:
+		return false
+	case r&0xfffe == 0xfffe, r > 0x3ffff:
 		return false
 	}
 	return true

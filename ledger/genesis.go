@@ -222,8 +222,8 @@ func ParseKeyText(text string) (sign.PublicKey, error) {
 func KeyText(key sign.PublicKey) string { return hex.EncodeToString(key.Bytes()) }
 
 func isHostPort(s string) bool {
-	if _, err := netip.ParseAddrPort(s); err == nil {
-		return true
+	if address, err := netip.ParseAddrPort(s); err == nil {
+		return address.Port() > 0 && address.Addr().Zone() == "" && address.String() == s
 	}
 	host, port, ok := strings.Cut(s, ":")
 	n, err := strconv.ParseUint(port, 10, 16)

@@ -39,8 +39,8 @@ func DecodeOpenings(event *Event, messages []*custodyv1.Opening) ([]Opening, *Re
 		if len(m.GetSalt()) != 32 {
 			return nil, RejectField(InvalidField, "openings.salt", "%d bytes, expected 32", len(m.GetSalt()))
 		}
-		if len(m.Value) == 0 || len(m.Value) > OpeningValueBytesMax {
-			return nil, RejectField(InvalidField, "openings.value", "%d bytes, expected 1 to %d", len(m.Value), OpeningValueBytesMax)
+		if len(m.GetValue()) == 0 || len(m.GetValue()) > OpeningValueBytesMax {
+			return nil, RejectField(InvalidField, "openings.value", "%d bytes, expected 1 to %d", len(m.GetValue()), OpeningValueBytesMax)
 		}
 		if rejection := checkString(m.Value, properName); rejection != nil {
 			rejection.Field = "openings.value"
