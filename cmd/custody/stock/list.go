@@ -76,6 +76,15 @@ func (r *Row) Reference(secret []byte) ledger.Reference {
 	return ledger.Reference(mac.Sum(nil)[:len(ledger.Reference{})])
 }
 
+// StockReference gives the reference of goods by stock number alone, as Row.Reference
+// does for a row that has one.
+func StockReference(secret []byte, stock string) ledger.Reference {
+	row := Row{identity: stockIdentity(stock)}
+	return row.Reference(secret)
+}
+
+func stockIdentity(stock string) []byte { return append([]byte("stock\n"), stock...) }
+
 // Problem says what is wrong with a list, where, and what was expected.
 type Problem struct {
 	File     string `json:"file"`
@@ -386,7 +395,7 @@ func (l *List) row(line int, cells []string, stocks map[string]int) (*Row, *Prob
 		row.identity = binary.BigEndian.AppendUint64(append([]byte("row\n"), l.sum[:]...), uint64(line))
 		return row, nil
 	}
-	row.identity = append([]byte("stock\n"), row.Stock...)
+	row.identity = stockIdentity(row.Stock)
 	if earlier := stocks[row.Stock]; earlier > 0 {
 		problem := &Problem{File: l.file, Line: line, Got: fmt.Sprintf("%q", row.Stock), Expected: fmt.Sprintf("a stock number of its own; line %d has this one already", earlier)}
 		problem.Column, problem.Header = l.place("stock")

@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/custodyledger/custodyledger/cmd/custody/journal"
+	"github.com/custodyledger/custodyledger/cmd/custody/measure"
+	"github.com/custodyledger/custodyledger/cmd/custody/stock"
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/node/client"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+func (a *app) itemCommand() *cobra.Command {
+	return group("item", "Register a stone or a parcel, or take a registration back", a.itemRegisterCommand(), a.itemVoidCommand())
+}
+
+type registerFlags struct {
+	material    custodyv1.Material
+	nature      custodyv1.Nature
+	acquisition custodyv1.Acquisition
+	basis       custodyv1.MassBasis
+	ownership   custodyv1.StateOwnership
+
+	carat, origin, mine, producer            string
+	length, width, height, depth, table      string
+	lab, report, inscription, photo          string
+	processedIn, customsOrigin, exportedFrom string
+	stock, price, openings                   string
+	pieces                                   uint32
+	description                              custodyv1.Description
+}
+
+func (a *app) itemRegisterCommand() *cobra.Command {
+	flags := &registerFlags{material: custodyv1.Material_MATERIAL_DIAMOND, basis: custodyv1.MassBasis_MASS_BASIS_STATED}
+	cmd := &cobra.Command{
+		Use:   "register --carat 1.01 --nature natural --acquired produced",
+		Short: "Register one stone, or a parcel of counted stones, that you hold and own",
+		Long: `Register one stone, or with --pieces a parcel of counted stones. You state that you
+hold and own the goods and that they are new to the ledger. What you do not say is
+not claimed: the origin is unknown unless you name it, the mass is stated unless
+you say that it was weighed.
+
+With --stock running the same command again registers nothing twice.`,
+		Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.itemRegister(cmd.Context(), flags) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.carat, "carat", "", "mass in carats, such as 1.01; of all pieces together for a parcel")
+	f.Uint32Var(&flags.pieces, "pieces", 0, "number of pieces of a parcel, 2 or more")
+	f.StringVar(&flags.origin, "origin", "unknown", "unknown, recycled, grandfathered, lab-grown, or every possible mining country: BW or BW/ZA")
+	f.StringVar(&flags.mine, "mine", "", "mine, for mined goods")
+	f.StringVar(&flags.producer, "producer", "", "producer, for mined goods")
+	f.StringVar(&flags.description.Shape, "shape", "", "shape, such as round")
+	f.StringVar(&flags.description.Species, "species", "", "species of a gem, such as corundum")
+	f.StringVar(&flags.description.Colour, "colour", "", "colour grade or word")
+	f.StringVar(&flags.description.Clarity, "clarity", "", "clarity grade")
+	f.StringVar(&flags.description.Cut, "cut", "", "cut grade")
+	f.StringVar(&flags.length, "length", "", "length in millimetres")
+	f.StringVar(&flags.width, "width", "", "width in millimetres")
+	f.StringVar(&flags.height, "height", "", "height in millimetres")
+	f.StringVar(&flags.depth, "depth", "", "total depth in percent")
+	f.StringVar(&flags.table, "table", "", "table in percent")
+	f.StringVar(&flags.photo, "photo", "", "`file` of a photo; its SHA-256 is registered")
+	f.StringVar(&flags.lab, "lab", "", "laboratory or other issuer of --report and --inscription")
+	f.StringVar(&flags.report, "report", "", "number of its report")
+	f.StringVar(&flags.inscription, "inscription", "", "inscription on the stone")
+	f.StringVar(&flags.processedIn, "processed-in", "", "country where it was processed")
+	f.StringVar(&flags.customsOrigin, "customs-origin", "", "country of origin in the eyes of customs")
+	f.StringVar(&flags.exportedFrom, "exported-from", "", "country it was exported from")
+	f.StringVar(&flags.stock, "stock", "", "your stock number; only you can tell it from what is on the ledger")
+	f.StringVar(&flags.price, "price", "", "amount and currency, such as \"4500 USD\"; only a salted hash goes on the ledger")
+	f.StringVar(&flags.openings, "openings", "", "`file` that keeps private values and salts; default: the key file's name and .openings")
+	choice(cmd, &flags.material, "material", "what it is")
+	choice(cmd, &flags.nature, "nature", "how it came into being")
+	choice(cmd, &flags.acquisition, "acquired", "how it came to you, where the record begins")
+	choice(cmd, &flags.basis, "basis", "how the mass was found")
+	choice(cmd, &flags.ownership, "state-ownership", "share of states in the producer")
+	for _, required := range []string{"carat", "nature", "acquired"} {
+		if err := cmd.MarkFlagRequired(required); err != nil {
+			panic(err)
+		}
+	}
+	return cmd
+}
+
+func (a *app) itemRegister(ctx context.Context, flags *registerFlags) error {
+	register, err := flags.registration()
+	if err != nil {
+		return err
+	}
+	s, err := a.session()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if flags.stock != "" {
+		if s.key.ReferenceSecret == nil {
+			return errNoSecret(a.keyPath)
+		}
+		reference := stock.StockReference(s.key.ReferenceSecret, flags.stock)
+		register.Reference = reference[:]
+	}
+	private, err := privateValues(s.author, flags.price, flags.stock)
+	if err != nil {
+		return err
+	}
+	event, err := s.author.Register(register, private...)
+	if err != nil {
+		return err
+	}
+	item := client.RegisteredItem(event)
+	if err := a.keepOpenings(flags.openings, event.ID(), item, private); err != nil {
+		return err
+	}
+	receipt, err := s.Append(ctx, event)
+	if err != nil {
+		return err
+	}
+	w := newWritten(receipt, fmt.Sprintf("Item %s is registered: %s.", item, goods(register)))
+	w.Item = item.String()
+	return a.print(w)
+}
+
+// errNoSecret says that a key cannot make references. Only a key made from
+// paper has no secret.
+func errNoSecret(path string) error {
+	return fmt.Errorf("key %s has no secret to hide stock numbers with; use a key made by 'custody party request', or added by 'custody key add' with such a key", path)
+}
+
+// registration reads the flags. An error names the flag.
+func (f *registerFlags) registration() (*custodyv1.ItemRegister, error) {
+	r := &custodyv1.ItemRegister{
+		Material: f.material, Form: custodyv1.Form_FORM_SINGLE, Nature: f.nature, Acquisition: f.acquisition,
+		Mass:        &custodyv1.Mass{Basis: f.basis},
+		ProcessedIn: f.processedIn, CustomsOrigin: f.customsOrigin, ExportedFrom: f.exportedFrom,
+	}
+	if f.pieces > 0 {
+		r.Form, r.Count = custodyv1.Form_FORM_COUNTED_PARCEL, f.pieces
+	}
+	if f.pieces == 1 {
+		return nil, errors.New("--pieces 1: expected 2 or more; leave it out for a single stone")
+	}
+	var err error
+	if r.Mass.Micrograms, err = measure.Carats(f.carat); err != nil {
+		return nil, fmt.Errorf("--carat %q: expected %w", f.carat, err)
+	}
+	if r.Description, err = f.describe(); err != nil {
+		return nil, err
+	}
+	origin, err := stock.ParseOrigin(f.origin)
+	if err != nil {
+		return nil, fmt.Errorf("--origin %q: expected %w", f.origin, err)
+	}
+	if f.nature == custodyv1.Nature_NATURE_LAB_GROWN && f.origin == "unknown" {
+		origin.Kind = custodyv1.OriginKind_ORIGIN_KIND_LAB_GROWN
+	}
+	component := origin.Component(r.Mass.Micrograms)
+	component.Mine, component.Producer, component.StateOwnership = f.mine, f.producer, f.ownership
+	r.Origin = []*custodyv1.OriginComponent{component}
+	if r.OutsideIds, err = f.outsideIDs(); err != nil {
+		return nil, err
+	}
+	for name, code := range map[string]string{"--processed-in": f.processedIn, "--customs-origin": f.customsOrigin, "--exported-from": f.exportedFrom} {
+		if code != "" && !ledger.IsCountry(code) {
+			return nil, fmt.Errorf("%s %q: expected an ISO 3166-1 code of two letters such as BE", name, code)
+		}
+	}
+	if about, err := stock.Check(r); err != nil {
+		return nil, fmt.Errorf("--%s: expected %w", about, err)
+	}
+	return r, nil
+}
+
+func (f *registerFlags) describe() (*custodyv1.Description, error) {
+	d := &f.description
+	for name, text := range map[string]string{"--shape": d.Shape, "--species": d.Species, "--colour": d.Colour, "--clarity": d.Clarity, "--cut": d.Cut} {
+		if text == "" {
+			continue
+		}
+		if err := stock.Word(text); err != nil {
+			return nil, fmt.Errorf("%s %q: expected %w", name, text, err)
+		}
+	}
+	for _, number := range []struct {
+		name, text string
+		read       func(string) (uint32, error)
+		into       *uint32
+	}{
+		{"--length", f.length, measure.Millimetres, &d.LengthUm},
+		{"--width", f.width, measure.Millimetres, &d.WidthUm},
+		{"--height", f.height, measure.Millimetres, &d.HeightUm},
+		{"--depth", f.depth, measure.Percent, &d.DepthPermyriad},
+		{"--table", f.table, measure.Percent, &d.TablePermyriad},
+	} {
+		if number.text == "" {
+			continue
+		}
+		value, err := number.read(number.text)
+		if err != nil {
+			return nil, fmt.Errorf("%s %q: expected %w", number.name, number.text, err)
+		}
+		*number.into = value
+	}
+	if f.photo != "" {
+		sum, err := hashFile(f.photo)
+		if err != nil {
+			return nil, fmt.Errorf("--photo: %w", err)
+		}
+		d.PhotoSha256 = sum
+	}
+	if d.String() == "" {
+		return nil, nil
+	}
+	return d, nil
+}
+
+func (f *registerFlags) outsideIDs() ([]*custodyv1.OutsideId, error) {
+	for name, text := range map[string]string{"--lab": f.lab, "--report": f.report, "--inscription": f.inscription} {
+		if text == "" {
+			continue
+		}
+		if err := stock.Word(text); err != nil {
+			return nil, fmt.Errorf("%s %q: expected %w", name, text, err)
+		}
+	}
+	switch numbers := f.report != "" || f.inscription != ""; {
+	case numbers && f.lab == "":
+		return nil, errors.New("--lab is missing: say who issued the report or inscription")
+	case !numbers && f.lab != "":
+		return nil, errors.New("--lab alone says nothing: add --report or --inscription")
+	}
+	return stock.OutsideIDs(f.lab, f.report, f.inscription), nil
+}
+
+func hashFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return h.Sum(nil), err
+}
+
+// privateValues draws salts for a price and a stock number, as far as there
+// are any.
+func privateValues(author *client.Author, price, stockNumber string) ([]ledger.Opening, error) {
+	var private []ledger.Opening
+	for _, value := range []struct {
+		field custodyv1.PrivateField
+		text  string
+	}{
+		{custodyv1.PrivateField_PRIVATE_FIELD_PRICE, price},
+		{custodyv1.PrivateField_PRIVATE_FIELD_STOCK_NUMBER, stockNumber},
+	} {
+		if value.text == "" {
+			continue
+		}
+		if len(value.text) > ledger.OpeningValueBytesMax {
+			return nil, fmt.Errorf("%.40q...: expected at most %d bytes", value.text, ledger.OpeningValueBytesMax)
+		}
+		opening, err := author.Private(value.field, value.text)
+		if err != nil {
+			return nil, err
+		}
+		private = append(private, opening)
+	}
+	return private, nil
+}
+
+// keepOpenings puts salts and values on disk before an event that commits to
+// them is sent.
+func (a *app) keepOpenings(path string, event ledger.EventID, item ledger.ItemID, private []ledger.Opening) error {
+	if len(private) == 0 {
+		return nil
+	}
+	if path == "" {
+		path = a.keyPath + ".openings"
+	}
+	o, err := journal.OpenOpenings(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(o.Add(event, item, private...), o.Close())
+}
+
+func (a *app) itemVoidCommand() *cobra.Command {
+	reason := custodyv1.VoidReason_VOID_REASON_MISTAKE
+	var on buildOn
+	cmd := &cobra.Command{
+		Use:   "void ITEM --reason mistake",
+		Short: "Take back your own registration, before the item was ever sent or released",
+		Args:  arguments("ITEM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.move(cmd.Context(), args[0], on, movement{
+				done: "The registration of item %s is taken back.",
+				sign: func(author *client.Author, ref ledger.ItemRef, _ *custodyv1.ItemView) (ledger.SignedEvent, error) {
+					return author.Void(ref, reason)
+				},
+			})
+		},
+	}
+	choice(cmd, &reason, "reason", "why")
+	on.add(cmd)
+	return cmd
+}

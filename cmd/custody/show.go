@@ -1,0 +1,414 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/custodyledger/custodyledger/cmd/custody/words"
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/node/client"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+func (a *app) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ITEM|PARTY",
+		Short: "Show an item or a party as the ledger has it now",
+		Args:  arguments("ITEM|PARTY"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			item, itemErr := ledger.ParseItemID(args[0])
+			if itemErr == nil {
+				return a.showItem(cmd.Context(), item)
+			}
+			party, err := ledger.ParsePartyID(args[0])
+			if err != nil {
+				return fmt.Errorf("%w; an item id or a party id is expected", itemErr)
+			}
+			return a.showParty(cmd.Context(), party)
+		},
+	}
+}
+
+// readAt says how an answer stands. Until heads are signed by several
+// associations it is one node's word.
+type readAt struct {
+	Size       uint64 `json:"size"`
+	LedgerTime uint64 `json:"ledger_time_ms"`
+	State      string `json:"state"`
+}
+
+func newReadAt(at *custodyv1.ReadAt) readAt {
+	return readAt{Size: at.GetSize(), LedgerTime: at.GetLedgerTimeMs(), State: "committed"}
+}
+
+func (r readAt) write(w io.Writer) {
+	fmt.Fprintf(w, "  as of          %d entries, %s; committed, not final: one node says so\n", r.Size, words.Time(r.LedgerTime))
+}
+
+type itemReport struct {
+	Item         string        `json:"item"`
+	Status       string        `json:"status"`
+	Goods        string        `json:"goods"`
+	Micrograms   uint64        `json:"micrograms"`
+	Pieces       uint32        `json:"pieces,omitempty"`
+	Origin       string        `json:"origin"`
+	OutsideIDs   []outsideID   `json:"outside_ids,omitempty"`
+	Contested    bool          `json:"contested,omitempty"`
+	Begins       string        `json:"record_begins"`
+	RegisteredBy string        `json:"registered_by"`
+	RegisteredAt uint64        `json:"registered_at_ms"`
+	Registered   uint64        `json:"registered_index"`
+	Holder       string        `json:"holder"`
+	Owner        string        `json:"owner"`
+	MemoUntil    uint64        `json:"memo_until_ms,omitempty"`
+	Offers       []offerReport `json:"sent,omitempty"`
+	Prev         string        `json:"last_event"`
+	LastIndex    uint64        `json:"last_index"`
+	Reference    string        `json:"reference,omitempty"`
+	ReadAt       *readAt       `json:"read_at,omitempty"`
+}
+
+type outsideID struct {
+	Kind   string `json:"kind"`
+	Issuer string `json:"issuer"`
+	Number string `json:"number"`
+}
+
+type offerReport struct {
+	Event     string `json:"event"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+	Mode      string `json:"mode"`
+	ExpiresAt uint64 `json:"expires_at_ms"`
+	Expired   bool   `json:"expired,omitempty"`
+	GoodsLeft bool   `json:"goods_left,omitempty"`
+	Declined  bool   `json:"declined,omitempty"`
+	MemoUntil uint64 `json:"memo_until_ms,omitempty"`
+}
+
+func newItemReport(v *custodyv1.ItemView) *itemReport {
+	r := &itemReport{
+		Item: ledger.ItemID(v.Item).String(), Status: words.Of(v.Status),
+		Goods: goods(v.Registration), Micrograms: v.Registration.GetMass().GetMicrograms(), Pieces: v.Registration.GetCount(),
+		Origin: origins(v.Registration), Contested: v.Contested,
+		Begins: begins(v.Registration.GetAcquisition()), RegisteredBy: party(v.RegisteredBy), RegisteredAt: v.RegisteredAtMs, Registered: v.RegisteredIndex,
+		Holder: holder(v.Custody), Owner: holder(v.GetTitle().GetManagingOwner()), MemoUntil: v.MemoUntilMs,
+		Prev: ledger.EventID(v.Prev).String(), LastIndex: v.LastIndex, Reference: fmt.Sprintf("%x", v.Registration.GetReference()),
+	}
+	for _, id := range v.Registration.GetOutsideIds() {
+		r.OutsideIDs = append(r.OutsideIDs, outsideID{words.Of(id.Kind), id.Issuer, id.Number})
+	}
+	for _, o := range v.OpenOffers {
+		r.Offers = append(r.Offers, offerReport{
+			Event: ledger.EventID(o.EventId).String(), From: party(o.From), To: party(o.To), Mode: words.Of(o.Mode),
+			ExpiresAt: o.ExpiresAtMs, Expired: o.Expired, GoodsLeft: o.GoodsLeft, Declined: o.Declined, MemoUntil: o.MemoUntilMs,
+		})
+	}
+	return r
+}
+
+func (r *itemReport) Text(w io.Writer) {
+	fmt.Fprintf(w, "Item %s\n", r.Item)
+	if r.Status != words.Of(custodyv1.ItemStatus_ITEM_STATUS_LIVE) {
+		fmt.Fprintf(w, "  registration taken back: this item counts for nothing\n")
+	}
+	fmt.Fprintf(w, "  goods          %s\n  origin         %s\n", r.Goods, r.Origin)
+	for _, id := range r.OutsideIDs {
+		fmt.Fprintf(w, "  %-14s %s %s\n", id.Kind, id.Issuer, id.Number)
+	}
+	if r.Contested {
+		fmt.Fprintln(w, "  contested      another item claims the same outside id")
+	}
+	fmt.Fprintf(w, "  record begins  %s; registered by %s, %s, entry %d\n", r.Begins, r.RegisteredBy, words.Time(r.RegisteredAt), r.Registered)
+	fmt.Fprintf(w, "  held by        %s\n", r.Holder)
+	if r.MemoUntil != 0 {
+		fmt.Fprintf(w, "  on memo until  %s\n", words.Time(r.MemoUntil))
+	}
+	fmt.Fprintf(w, "  owned by       %s\n", r.Owner)
+	for _, o := range r.Offers {
+		fmt.Fprintf(w, "  sent           to %s (%s), %s\n", o.To, o.Mode, o.state())
+	}
+	fmt.Fprintf(w, "  last event     %s, entry %d\n", r.Prev, r.LastIndex)
+	if r.ReadAt != nil {
+		r.ReadAt.write(w)
+	}
+}
+
+func (o offerReport) state() string {
+	var text string
+	switch {
+	case o.Declined:
+		text = "declined; open until the goods are back"
+	case o.Expired && o.GoodsLeft:
+		text = "not answered by " + words.Time(o.ExpiresAt) + "; open until the goods are back"
+	case o.Expired:
+		text = "lapsed at " + words.Time(o.ExpiresAt)
+	default:
+		text = "answer due by " + words.Time(o.ExpiresAt)
+	}
+	if o.GoodsLeft {
+		text += "; the goods have left"
+	}
+	if o.MemoUntil != 0 {
+		text += "; memo until " + words.Time(o.MemoUntil)
+	}
+	return text
+}
+
+func (a *app) showItem(ctx context.Context, item ledger.ItemID) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	response, err := c.GetItem(ctx, item, client.Linearizable)
+	if err != nil {
+		return err
+	}
+	r := newItemReport(response.Item)
+	at := newReadAt(response.ReadAt)
+	r.ReadAt = &at
+	return a.print(r)
+}
+
+type partyReport struct {
+	Party       string             `json:"party"`
+	Association bool               `json:"association,omitempty"`
+	Name        string             `json:"name,omitempty"`
+	Country     string             `json:"country"`
+	Role        string             `json:"role,omitempty"`
+	Suspended   bool               `json:"suspended"`
+	Sponsors    []membershipReport `json:"sponsors,omitempty"`
+	Keys        []keyOnLedger      `json:"keys"`
+	Admitted    uint64             `json:"admitted_index"`
+	ReadAt      readAt             `json:"read_at"`
+}
+
+type membershipReport struct {
+	Association string `json:"association"`
+	Name        string `json:"name,omitempty"`
+	Suspended   bool   `json:"suspended"`
+}
+
+type keyOnLedger struct {
+	KeyID    string  `json:"key_id"`
+	Scopes   string  `json:"scopes"`
+	Recovery bool    `json:"recovery,omitempty"`
+	Added    uint64  `json:"added_index"`
+	Revoked  *uint64 `json:"revoked_index,omitempty"`
+}
+
+func (r *partyReport) Text(w io.Writer) {
+	switch {
+	case r.Association:
+		fmt.Fprintf(w, "Association %s\n  name           %s, %s\n", r.Party, r.Name, r.Country)
+	case r.Suspended:
+		fmt.Fprintf(w, "Party %s\n  suspended      by all its sponsors: it may only return, decline and withdraw\n  %-14s in %s\n", r.Party, r.Role, r.Country)
+	default:
+		fmt.Fprintf(w, "Party %s\n  %-14s in %s\n", r.Party, r.Role, r.Country)
+	}
+	for _, m := range r.Sponsors {
+		state := ""
+		if m.Suspended {
+			state = ", suspended"
+		}
+		fmt.Fprintf(w, "  sponsor        %s %s%s\n", m.Association, m.Name, state)
+	}
+	for _, k := range r.Keys {
+		state := "may: " + k.Scopes
+		if k.Recovery {
+			state = "recovery key"
+		}
+		if k.Revoked != nil {
+			state = fmt.Sprintf("revoked by entry %d", *k.Revoked)
+		}
+		fmt.Fprintf(w, "  key            %s, %s\n", k.KeyID, state)
+	}
+	r.ReadAt.write(w)
+}
+
+func (a *app) showParty(ctx context.Context, id ledger.PartyID) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	response, err := c.GetParty(ctx, id, client.Linearizable)
+	if err != nil {
+		return err
+	}
+	return a.print(newPartyReport(c.Genesis(), response))
+}
+
+func newPartyReport(genesis *ledger.Genesis, response *custodyv1.GetPartyResponse) *partyReport {
+	names := map[string]string{}
+	for _, association := range genesis.Associations {
+		names[association.AssociationID().String()] = association.Name
+	}
+	v := response.Party
+	r := &partyReport{
+		Party: party(v.Party), Association: v.Association, Name: v.Name, Country: v.Country, Role: words.Of(v.Role),
+		Suspended: v.Suspended, Admitted: v.AdmittedIndex, ReadAt: newReadAt(response.ReadAt),
+	}
+	for _, m := range v.Memberships {
+		id := party(m.Association)
+		r.Sponsors = append(r.Sponsors, membershipReport{id, names[id], m.Suspended})
+	}
+	for _, k := range v.Keys {
+		key := keyOnLedger{Scopes: ledger.Scopes(k.Scopes).String(), Recovery: k.Recovery, Added: k.AddedIndex}
+		if len(k.KeyId) == 20 {
+			key.KeyID = ledger.KeyIDText([20]byte(k.KeyId))
+		}
+		if k.Revoked {
+			key.Revoked = &k.RevokedIndex
+		}
+		r.Keys = append(r.Keys, key)
+	}
+	return r
+}
+
+// itemList is what list finds. With -o json it is one object.
+type itemList struct {
+	By    string        `json:"by"`
+	Party string        `json:"party"`
+	Items []*itemReport `json:"items"`
+}
+
+func (l *itemList) Text(w io.Writer) {
+	for _, r := range l.Items {
+		state := ""
+		for _, o := range r.Offers {
+			if !o.Expired || o.GoodsLeft {
+				state = ", sent (" + o.Mode + ")"
+			}
+		}
+		if r.MemoUntil != 0 {
+			state += ", on memo"
+		}
+		if r.Status != words.Of(custodyv1.ItemStatus_ITEM_STATUS_LIVE) {
+			state = ", taken back"
+		}
+		fmt.Fprintf(w, "%s  %s%s\n", r.Item, r.Goods, state)
+	}
+	fmt.Fprintf(w, "%d items %s by %s\n", len(l.Items), map[string]string{"holder": "held", "owner": "owned", "registrant": "registered"}[l.By], l.Party)
+}
+
+func (a *app) listCommand() *cobra.Command {
+	var id string
+	var held, owned, registered bool
+	cmd := &cobra.Command{
+		Use:   "list --holder [--of PARTY]",
+		Short: "List the items that a party holds, owns or registered",
+		Long:  "List the items that a party holds (--holder), owns (--owner) or registered\n(--registrant). Without --of, those of the party of --key.",
+		Args:  arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var args []string
+			if id != "" {
+				args = []string{id}
+			}
+			of, err := a.partyOf(args)
+			if err != nil {
+				return err
+			}
+			query, by := client.ItemQuery{Holder: &of}, "holder"
+			switch {
+			case owned:
+				query, by = client.ItemQuery{Owner: &of}, "owner"
+			case registered:
+				query, by = client.ItemQuery{Registrant: &of}, "registrant"
+			}
+			return a.list(cmd.Context(), query, by, of)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&held, "holder", false, "items that the party holds")
+	f.BoolVar(&owned, "owner", false, "items that the party owns")
+	f.BoolVar(&registered, "registrant", false, "items that the party registered")
+	f.StringVar(&id, "of", "", "`party` id; default: that of --key")
+	cmd.MarkFlagsMutuallyExclusive("holder", "owner", "registrant")
+	cmd.MarkFlagsOneRequired("holder", "owner", "registrant")
+	return cmd
+}
+
+func (a *app) list(ctx context.Context, query client.ItemQuery, by string, of ledger.PartyID) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	l := &itemList{By: by, Party: of.String(), Items: []*itemReport{}}
+	for view, err := range c.ListItems(ctx, query, client.Linearizable) {
+		if err != nil {
+			return err
+		}
+		l.Items = append(l.Items, newItemReport(view))
+	}
+	return a.print(l)
+}
+
+// receiptReport is where an event stands.
+type receiptReport struct {
+	Event      string `json:"event"`
+	Recorded   bool   `json:"recorded"`
+	Index      uint64 `json:"index,omitempty"`
+	RecordedAt uint64 `json:"recorded_at_ms,omitempty"`
+	LeafHash   string `json:"leaf_hash,omitempty"`
+	// Proven tells that the entry was fetched and an inclusion proof to the root
+	// below verified; false where the node does not show contents here.
+	Proven   bool   `json:"proven"`
+	TreeSize uint64 `json:"tree_size"`
+	TreeRoot string `json:"tree_root,omitempty"`
+}
+
+func (r *receiptReport) Text(w io.Writer) {
+	fmt.Fprintf(w, "Event %s is recorded.\n  entry     %d, %s, committed\n  leaf      %s\n", r.Event, r.Index, words.Time(r.RecordedAt), r.LeafHash)
+	if r.Proven {
+		fmt.Fprintf(w, "  verified  the entry holds the event and stands under root %s of %d entries\n", r.TreeRoot, r.TreeSize)
+	} else {
+		fmt.Fprintln(w, "  not verified: this node shows contents to its own machine only")
+	}
+}
+
+func (a *app) receiptCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "receipt EVENT_ID",
+		Short: "Say whether an event is recorded, and prove it",
+		Args:  arguments("EVENT_ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := ledger.ParseEventID(args[0])
+			if err != nil {
+				return err
+			}
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			return a.receipt(cmd.Context(), c, id)
+		},
+	}
+}
+
+func (a *app) receipt(ctx context.Context, c *client.Client, id ledger.EventID) error {
+	receipt, at, err := c.Receipt(ctx, id, client.Linearizable)
+	if err != nil {
+		return err
+	}
+	if receipt == nil {
+		return &coded{code: exitRefused, error: fmt.Errorf("event %s is not recorded: none of %d entries up to ledger time %s holds it; it can still be recorded until its own not_after, after that never", id, at.Size, words.Time(at.LedgerTime))}
+	}
+	r := &receiptReport{Event: id.String(), Recorded: true, Index: receipt.Index, RecordedAt: receipt.RecordedAt, LeafHash: receipt.Leaf.String(), TreeSize: at.Size}
+	_, proof, err := c.VerifyReceipt(ctx, *receipt)
+	var refused *client.Refused
+	switch {
+	case err == nil:
+		r.Proven, r.TreeSize, r.TreeRoot = true, proof.Size, proof.Root.String()
+	case !errors.As(err, &refused) || refused.Reason != client.ReasonReadsClosed:
+		return err
+	}
+	return a.print(r)
+}
