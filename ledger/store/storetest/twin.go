@@ -25,6 +25,8 @@ type Twin struct {
 	Registrations map[ledger.PartyID]map[ledger.Reference]ledger.ItemID
 	Events        map[ledger.EventID]uint64
 	Openings      map[uint64][]ledger.Opening
+
+	decoded []*ledger.Event // of Entries, as far as it goes
 }
 
 // NewTwin founds one.
@@ -122,17 +124,19 @@ func (t *Twin) RootAt(size uint64) merkle.Hash {
 	return frontier.Root()
 }
 
-// event decodes the event of an entry; nil for the genesis.
+// event decodes the event of an entry, once; nil for the genesis.
 func (t *Twin) event(index uint64) *ledger.Event {
-	entry := t.Entry(index)
-	if entry.Kind != ledger.KindEvent {
-		return nil
+	for i := uint64(len(t.decoded)); i <= index; i++ {
+		var event *ledger.Event
+		if entry := t.Entry(i); entry.Kind == ledger.KindEvent {
+			var rejection *ledger.Rejection
+			if event, rejection = ledger.DecodeEvent(ledger.RulesVersion1, entry.Signed); rejection != nil {
+				panic(rejection)
+			}
+		}
+		t.decoded = append(t.decoded, event)
 	}
-	event, rejection := ledger.DecodeEvent(ledger.RulesVersion1, entry.Signed)
-	if rejection != nil {
-		panic(rejection)
-	}
-	return event
+	return t.decoded[index]
 }
 
 // ItemEntries finds the entries that name an item by reading all of them.
