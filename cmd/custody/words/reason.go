@@ -99,6 +99,7 @@ var sentences = map[ledger.Reason]string{
 	client.ReasonDataFault:        "The node found its own data damaged; ask another node and tell its operator.",
 	client.ReasonNodeFault:        "The node met a fault of its own; ask another node and tell its operator.",
 	client.ReasonMethodClosed:     "The node does not offer this to you; ask another node, or its operator.",
+	client.ReasonNotTried:         "What was sent before it in the same load has no outcome yet, so it was not tried; send it again.",
 	client.ReasonSlowReader:       "This program took the answers too slowly and the node hung up; try again.",
 	client.ReasonIdle:             "The node hung up because nothing was sent for too long; try again.",
 }
