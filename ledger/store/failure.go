@@ -97,7 +97,12 @@ func (f *failure) Errorf(format string, args ...any) {
 
 // Fatalf implements pebble.Logger; it never returns.
 func (f *failure) Fatalf(format string, args ...any) {
-	f.set(fmt.Errorf("store: pebble: "+format, args...))
+	f.stop(fmt.Errorf("store: pebble: "+format, args...))
+}
+
+// stop records err and parks the goroutine for ever: Pebble goes no further.
+func (f *failure) stop(err error) {
+	f.set(err)
 	f.halt.Do(func() { close(f.halted) })
 	select {}
 }

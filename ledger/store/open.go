@@ -97,6 +97,8 @@ func openPebble(dir string, opts Options, adapt func(*pebble.Options)) (*Store, 
 	}
 	p.Cache = pebble.NewCache(opts.CacheBytes)
 	s := &Store{failure: f, readOnly: opts.ReadOnly, cache: p.Cache}
+	disk := &failStopFS{FS: p.FS, failure: f}
+	p.FS = disk
 	err = f.guard(func() error {
 		var err error
 		s.db, err = pebble.Open(dir, p)
@@ -108,6 +110,7 @@ func openPebble(dir string, opts Options, adapt func(*pebble.Options)) (*Store, 
 	}
 	switch {
 	case err == nil:
+		disk.armed.Store(!opts.ReadOnly)
 		return s, nil
 	case errors.Is(err, pebble.ErrDBDoesNotExist):
 		return nil, fmt.Errorf("%w: %s", ErrNotFounded, dir)

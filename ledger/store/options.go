@@ -69,6 +69,9 @@ func (o Options) pebbleOptions(f *failure) *pebble.Options {
 		WALBytesPerSync:             1 << 20,
 		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
 	}
+	// Reads never start a compaction: an iterator that closes would wait for
+	// Pebble's lock.
+	p.Experimental.ReadSamplingMultiplier = -1
 	p.TargetFileSizes[0] = 4 << 20
 	for i := range p.Levels {
 		l := &p.Levels[i]

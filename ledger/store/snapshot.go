@@ -59,7 +59,7 @@ func (s *Snapshot) Close() error {
 	var err error
 	s.close.Do(func() {
 		if s.taken != nil {
-			err = s.taken.Close()
+			err = s.store.failure.guard(s.taken.Close)
 			s.store.snapshots.Add(-1)
 		}
 	})

@@ -72,8 +72,24 @@ func (s *Store) Head() (size uint64, root merkle.Hash) {
 // Err is nil until the store fails, then it wraps ErrFailed and the cause.
 func (s *Store) Err() error { return s.failure.err() }
 
-// DiskBytes gives the size of the files of the folder.
-func (s *Store) DiskBytes() uint64 { return s.db.Metrics().DiskSpaceUsage() }
+// DiskBytes gives the size of the files of the folder; 0 once the store failed
+// or is closed.
+func (s *Store) DiskBytes() (n uint64) {
+	s.lifecycle.RLock()
+	defer s.lifecycle.RUnlock()
+	if s.closed || s.failure.err() != nil {
+		return 0
+	}
+	usage := make(chan uint64, 1)
+	err := s.failure.guard(func() error {
+		usage <- s.db.Metrics().DiskSpaceUsage()
+		return nil
+	})
+	if err != nil {
+		return 0
+	}
+	return <-usage
+}
 
 // Close writes what is in memory to the disk and lets the folder go. It fails
 // with ErrBusy, and the store stays open, while a snapshot is open. After a

@@ -128,15 +128,16 @@ func (t *Trade) Admit() ledger.Submission {
 	event.Body = &custodyv1.Event_PartyAdmit{PartyAdmit: &custodyv1.PartyAdmit{
 		Key: a.Key.Public().Bytes(), RecoveryKey: a.Recovery.Public().Bytes(), Scopes: uint32(ledger.ScopesAll), Country: "IN", Role: custodyv1.Role_ROLE_DEALER,
 	}}
-	opening := t.commit(event, custodyv1.PrivateField_PRIVATE_FIELD_LEGAL_NAME, fmt.Sprintf("Dealer %d", len(t.Dealers)))
+	opening := t.commit(event, a.ID, custodyv1.PrivateField_PRIVATE_FIELD_LEGAL_NAME, fmt.Sprintf("Dealer %d", len(t.Dealers)))
 	return ledger.Submission{t.candidate(event, []ledger.Opening{opening}, association.Key, a.Key, a.Recovery)}
 }
 
-// commit adds a commitment to an event and gives its opening. Fields ascend.
-func (t *Trade) commit(event *custodyv1.Event, field custodyv1.PrivateField, value string) ledger.Opening {
+// commit adds a commitment to an event about a party and gives its opening.
+// Fields ascend.
+func (t *Trade) commit(event *custodyv1.Event, subject ledger.PartyID, field custodyv1.PrivateField, value string) ledger.Opening {
 	t.counter++
 	opening := ledger.Opening{Field: field, Value: value, Salt: sha256.Sum256(binary.BigEndian.AppendUint64([]byte("salt"), t.counter))}
-	hash := opening.Commit().Hash
+	hash := opening.Commit(subject).Hash
 	event.Commitments = append(event.Commitments, &custodyv1.Commitment{Field: field, Hash: hash[:]})
 	return opening
 }
@@ -154,7 +155,7 @@ func (t *Trade) registration(a *Actor, group *custodyv1.Group) ledger.Candidate 
 		Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL,
 		Mass: &custodyv1.Mass{Micrograms: carats, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED},
 		Description: &custodyv1.Description{
-			Shape: "round", Colour: []string{"D", "E", "F", "G", "H"}[t.pick(5)], Clarity: []string{"IF", "VVS1", "VS2", "SI1"}[t.pick(4)], Cut: "ideal",
+			Shape: "round", Colour: []string{"D", "E", "F", "G", "H"}[t.pick(5)], Clarity: []string{"IF", "VVS1", "VS2", "SI1"}[t.pick(4)],
 			LengthUm: uint32(3000 + t.pick(5000)), WidthUm: uint32(3000 + t.pick(5000)), HeightUm: uint32(2000 + t.pick(3000)),
 			DepthPermyriad: uint32(5800 + t.pick(600)), TablePermyriad: uint32(5500 + t.pick(500)),
 		},
@@ -183,8 +184,8 @@ func (t *Trade) registration(a *Actor, group *custodyv1.Group) ledger.Candidate 
 	event.Body = &custodyv1.Event_ItemRegister{ItemRegister: body}
 	var openings []ledger.Opening
 	if t.chance(30) {
-		openings = append(openings, t.commit(event, custodyv1.PrivateField_PRIVATE_FIELD_PRICE, fmt.Sprint(t.pick(100_000))))
-		openings = append(openings, t.commit(event, custodyv1.PrivateField_PRIVATE_FIELD_STOCK_NUMBER, fmt.Sprint("S-", t.counter)))
+		openings = append(openings, t.commit(event, a.ID, custodyv1.PrivateField_PRIVATE_FIELD_PRICE, fmt.Sprint(t.pick(100_000))))
+		openings = append(openings, t.commit(event, a.ID, custodyv1.PrivateField_PRIVATE_FIELD_STOCK_NUMBER, fmt.Sprint("S-", t.counter)))
 	}
 	return t.candidate(event, openings, a.Key)
 }
