@@ -192,6 +192,20 @@ func (e *Event) Commitment(field custodyv1.PrivateField) ([32]byte, bool) {
 	return [32]byte{}, false
 }
 
+// Subject is the party that the event's private fields are about: the party it
+// admits, else the one that acts.
+func (e *Event) Subject() PartyID {
+	admit, ok := e.Body.(*custodyv1.PartyAdmit)
+	if !ok {
+		return e.Party
+	}
+	first, err := sign.ParsePublicKey(admit.Key)
+	if err != nil {
+		panic("ledger: the field table permits a key that this binary does not know")
+	}
+	return NewPartyID(first.ID())
+}
+
 // Output gives the item that a registration creates; false for other events.
 func (e *Event) Output() (ItemID, bool) {
 	if _, ok := e.Body.(*custodyv1.ItemRegister); !ok {

@@ -149,6 +149,7 @@ func TestCheckGroup(t *testing.T) {
 		{"another group's", []*Event{member(1, 0, 3), member(1, 1, 3), member(2, 2, 3)}, GroupIncomplete, 2},
 		{"another count", []*Event{member(1, 0, 3), member(1, 1, 4), member(1, 2, 3)}, GroupIncomplete, 1},
 		{"a stranger among them", []*Event{member(1, 0, 3), alone, member(1, 2, 3)}, GroupIncomplete, 1},
+		{"another party's", []*Event{member(1, 0, 2), {Party: PartyID{1}, Group: &Group{ID: Nonce{1}, Position: 1, Count: 2}}}, GroupIncomplete, 1},
 		{"a group behind a single", []*Event{alone, member(1, 1, 2)}, GroupIncomplete, 0},
 	} {
 		at, rejection := CheckGroup(c.events)
@@ -260,7 +261,7 @@ func FuzzDecodeOpenings(f *testing.F) {
 	f.Fuzz(func(t *testing.T, field int32, salt []byte, value string, committed bool) {
 		event := &Event{}
 		if committed && len(salt) == 32 {
-			event.Commitments = []Commitment{Opening{Field: custodyv1.PrivateField(field), Salt: [32]byte(salt), Value: value}.Commit()}
+			event.Commitments = []Commitment{Opening{Field: custodyv1.PrivateField(field), Salt: [32]byte(salt), Value: value}.Commit(event.Subject())}
 		}
 		message := &custodyv1.Opening{Field: custodyv1.PrivateField(field), Salt: salt, Value: value}
 		openings, rejection := DecodeOpenings(event, []*custodyv1.Opening{message})

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/custodyledger/custodyledger/ledger/sign"
 )
 
 // eventFields gives the table of Event in a rules version; nil for a version
@@ -19,9 +21,11 @@ func eventFields(rulesVersion uint32) *message {
 const RulesVersion1 uint32 = 1
 
 const (
-	hashBytes = 32
-	idBytes   = 20
-	keyMax    = 34
+	hashBytes    = 32
+	idBytes      = 20
+	ed25519Bytes = 33
+	codeBytesMax = 32
+	permyriadMax = 100_000 // ten times the width
 )
 
 func identifier(r rune) bool {
@@ -75,10 +79,40 @@ func country(n protowire.Number, name string) field {
 	return field{number: n, name: name, shape: shapeString, size: 2, alphabet: upperLetter}
 }
 func name(n protowire.Number, fieldName string) field {
-	return field{number: n, name: fieldName, shape: shapeString, max: StringBytesMax, alphabet: properName}
+	return field{number: n, name: fieldName, shape: shapeString, max: StringBytesMax, alphabet: latinName}
 }
+
+// publicKey is a key of a kind that the rules version knows, whatever kinds the binary knows.
 func publicKey(n protowire.Number, name string) field {
-	return field{number: n, name: name, shape: shapeBytes, max: keyMax}
+	return field{number: n, name: name, shape: shapeBytes, size: ed25519Bytes, first: byte(sign.Ed25519)}
+}
+
+// term is made of the words of a closed list, so that nobody can be named or priced in it.
+func term(n protowire.Number, name, words string) field {
+	return field{number: n, name: name, shape: shapeString, max: StringBytesMax, alphabet: identifier, words: words}
+}
+
+const (
+	shapesV1  = " round oval cushion princess emerald asscher radiant pear marquise heart trillion baguette square rectangular triangle hexagon octagon briolette rose old-mine old-european cabochon bead button drop baroque near-round rough freeform other "
+	speciesV1 = " corundum ruby sapphire padparadscha beryl emerald aquamarine morganite heliodor chrysoberyl alexandrite spinel garnet tsavorite demantoid rhodolite spessartine tourmaline rubellite indicolite paraiba topaz quartz amethyst citrine ametrine chalcedony agate onyx jasper opal zircon peridot zoisite tanzanite spodumene kunzite feldspar moonstone labradorite jadeite nephrite turquoise lapis-lazuli malachite rhodochrosite apatite diopside titanite iolite kyanite andalusite benitoite fluorite amber coral jet saltwater freshwater akoya south-sea tahitian abalone conch melo other "
+	coloursV1 = " D E F G H I J K L M N O P Q R S T U V W X Y Z faint light fancy intense vivid deep dark medium near-colourless colourless white black grey brown pink red purple violet blue green yellow orange cream silver gold greenish bluish pinkish purplish yellowish brownish reddish orangey greyish "
+	clarityV1 = " FL IF VVS1 VVS2 VS1 VS2 SI1 SI2 SI3 I1 I2 I3 eye-clean slightly moderately heavily included opaque translucent "
+	cutsV1    = " Ideal Premium Excellent Very Good Fair Poor "
+)
+
+// code is what identifies and is compared: it has one way to be written.
+func code(n protowire.Number, name string) field {
+	return field{number: n, name: name, shape: shapeString, max: codeBytesMax, alphabet: upperOrDigit}
+}
+
+func upperOrDigit(r rune) bool { return r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' }
+
+// latinName permits composed Latin letters beside identifier: no combining mark, no letter of another script that looks
+// like a Latin one, so that a name has one form and can be screened.
+func latinName(r rune) bool {
+	return identifier(r) || r == '&' || r == '\'' || r == ',' ||
+		r >= 0xc0 && r <= 0x17e && r != 0xd7 && r != 0xf7 && r != 0x132 && r != 0x133 && r != 0x13f && r != 0x140 && r != 0x149 ||
+		r >= 0x218 && r <= 0x21b || r >= 0x1ea0 && r <= 0x1ef9
 }
 
 // times are unix milliseconds before the year 10000, so that every language
@@ -113,22 +147,22 @@ var (
 		choice(7, "state_ownership", 4),
 	}}
 	descriptionV1 = &message{name: "Description", fields: []field{
-		word(1, "shape"),
-		word(2, "species"),
-		word(3, "colour"),
-		word(4, "clarity"),
-		word(5, "cut"),
+		term(1, "shape", shapesV1),
+		term(2, "species", speciesV1),
+		term(3, "colour", coloursV1),
+		term(4, "clarity", clarityV1),
+		term(5, "cut", cutsV1),
 		number(6, "length_um", math.MaxUint32),
 		number(7, "width_um", math.MaxUint32),
 		number(8, "height_um", math.MaxUint32),
-		number(9, "depth_permyriad", math.MaxUint32),
-		number(10, "table_permyriad", math.MaxUint32),
+		number(9, "depth_permyriad", permyriadMax),
+		number(10, "table_permyriad", permyriadMax),
 		fixed(11, "photo_sha256", hashBytes),
 	}}
 	outsideIDV1 = &message{name: "OutsideId", fields: []field{
 		choice(1, "kind", 2).must(),
-		word(2, "issuer").must(),
-		word(3, "number").must(),
+		code(2, "issuer").must(),
+		code(3, "number").must(),
 	}}
 
 	partyAdmitV1 = &message{name: "PartyAdmit", fields: []field{

@@ -9,7 +9,7 @@ const (
 	// carry a 16-bit length).
 	EntryBytesMax = 65_535
 	// EventBytesMax leaves room in an entry for eight signatures and 500 links.
-	EventBytesMax = 60_000
+	EventBytesMax = 56_000
 	// SignersMax is the number of keys that may sign one event.
 	SignersMax = 8
 	// GroupEventsMax is the number of events in one group.

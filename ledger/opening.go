@@ -22,10 +22,12 @@ type Opening struct {
 	Value string // UTF-8, 1 to OpeningValueBytesMax bytes
 }
 
-// Commit gives the commitment that the opening opens.
-func (o Opening) Commit() Commitment {
+// Commit gives the commitment that the opening opens in an event about a
+// subject, see Event.Subject. The subject is hashed too: a commitment copied into
+// another party's event opens to nothing.
+func (o Opening) Commit(subject PartyID) Commitment {
 	field := binary.BigEndian.AppendUint32(nil, uint32(o.Field))
-	return Commitment{Field: o.Field, Hash: sign.TagCommitment.Sum(field, o.Salt[:], []byte(o.Value))}
+	return Commitment{Field: o.Field, Hash: sign.TagCommitment.Sum(field, subject[:], o.Salt[:], []byte(o.Value))}
 }
 
 // DecodeOpenings checks the openings that came with an event: each fits one of
@@ -48,7 +50,7 @@ func DecodeOpenings(event *Event, messages []*custodyv1.Opening) ([]Opening, *Re
 		}
 		opening := Opening{Field: m.Field, Salt: [32]byte(m.Salt), Value: m.Value}
 		hash, ok := event.Commitment(m.Field)
-		if !ok || hash != opening.Commit().Hash {
+		if !ok || hash != opening.Commit(event.Subject()).Hash {
 			return nil, RejectField(OpeningMismatch, "openings", "the opening of field %d fits no commitment of the event; open with the salt and value that were committed to", m.Field)
 		}
 		openings = append(openings, opening)

@@ -11,9 +11,10 @@ import (
 
 func TestCommit(t *testing.T) {
 	opening := Opening{Field: custodyv1.PrivateField_PRIVATE_FIELD_INVOICE, Salt: [32]byte{7}, Value: "INV 12"}
+	subject := PartyID{9}
 	message := append([]byte("custody/commitment/v1\n"), be32(3)...)
-	message = append(append(message, opening.Salt[:]...), "INV 12"...)
-	if got, want := opening.Commit().Hash, sha256.Sum256(message); got != want {
+	message = append(append(append(message, subject[:]...), opening.Salt[:]...), "INV 12"...)
+	if got, want := opening.Commit(subject).Hash, sha256.Sum256(message); got != want {
 		t.Errorf("%x, expected %x", got, want)
 	}
 }
@@ -26,7 +27,7 @@ func TestDecodeOpenings(t *testing.T) {
 	event := &Event{}
 	for _, m := range []*custodyv1.Opening{opening(1, "Asha & Sons"), opening(2, "100 EUR"), opening(4, longest), opening(5, longest+"x"), opening(6, "two\nlines")} {
 		o := Opening{Field: m.Field, Salt: [32]byte(m.Salt), Value: m.Value}
-		event.Commitments = append(event.Commitments, o.Commit())
+		event.Commitments = append(event.Commitments, o.Commit(event.Subject()))
 	}
 	salted := func(m *custodyv1.Opening, salt []byte) *custodyv1.Opening { m.Salt = salt; return m }
 	for _, c := range []struct {

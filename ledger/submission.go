@@ -30,8 +30,8 @@ func CheckGroup(events []*Event) (at int, rejection *Rejection) {
 		return 0, RejectField(GroupIncomplete, "group.count", "%d of %d events of the group were sent; send all of them in one request", len(events), group.Count)
 	}
 	for i, event := range events {
-		if event.Group == nil || event.Group.ID != group.ID || event.Group.Count != group.Count || int(event.Group.Position) != i {
-			return i, RejectField(GroupIncomplete, "group", "event %d does not stand at position %d of the same group; send the group's events in order", i, i)
+		if event.Group == nil || event.Group.ID != group.ID || event.Group.Count != group.Count || int(event.Group.Position) != i || event.Party != events[0].Party {
+			return i, RejectField(GroupIncomplete, "group", "event %d does not stand at position %d of the same group of the same party; send the group's events in order", i, i)
 		}
 	}
 	return 0, nil

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -28,6 +29,8 @@ type field struct {
 	size     int    // exact length of bytes; 0 for 1 to max
 	max      uint64 // greatest value, or greatest length
 	alphabet func(rune) bool
+	words    string // space on both sides of each: what a string is made of; empty for anything
+	first    byte   // what the bytes begin with; 0 for anything
 	message  *message
 }
 
@@ -165,6 +168,8 @@ func (f *field) checkValue(value []byte) *Rejection {
 		return f.message.check(value)
 	}
 	switch {
+	case f.first != 0 && (len(value) == 0 || value[0] != f.first || len(value) != f.size):
+		return Reject(BadKey, "%d bytes that are no key of a kind of this rules version", len(value))
 	case f.size > 0 && len(value) != f.size:
 		return Reject(InvalidField, "%d bytes, expected %d", len(value), f.size)
 	case len(value) == 0:
@@ -173,7 +178,10 @@ func (f *field) checkValue(value []byte) *Rejection {
 		return Reject(TooLarge, "%d bytes, at most %d", len(value), f.max)
 	}
 	if f.shape == shapeString {
-		return checkString(string(value), f.alphabet)
+		if rejection := checkString(string(value), f.alphabet); rejection != nil {
+			return rejection
+		}
+		return f.checkWords(string(value))
 	}
 	return nil
 }
@@ -196,8 +204,20 @@ func checkString(s string, alphabet func(rune) bool) *Rejection {
 			return Reject(InvalidField, "the character %q may not stand here: %.40q", r, s)
 		}
 	}
-	if s[0] == ' ' || s[len(s)-1] == ' ' {
-		return Reject(InvalidField, "a space may not stand at the beginning or the end: %.40q", s)
+	if s[0] == ' ' || s[len(s)-1] == ' ' || strings.Contains(s, "  ") {
+		return Reject(InvalidField, "a space may not stand at the beginning, at the end or beside another: %.40q", s)
+	}
+	return nil
+}
+
+func (f *field) checkWords(s string) *Rejection {
+	if f.words == "" {
+		return nil
+	}
+	for word := range strings.SplitSeq(s, " ") {
+		if !strings.Contains(f.words, " "+word+" ") {
+			return Reject(InvalidField, "%.40q is not among the words for this field", word)
+		}
 	}
 	return nil
 }

@@ -110,8 +110,11 @@ func sample(f *field) []*node {
 	default:
 		n.wireType = protowire.BytesType
 		n.bytes = []byte(strings.Repeat("A", max(f.size, 1)))
-		if f.shape == shapeBytes && f.size == 0 {
+		if f.first != 0 {
 			n.bytes = testKey(f.name).Public().Bytes()
+		}
+		if f.words != "" {
+			n.bytes = []byte(strings.Fields(f.words)[0])
 		}
 	}
 	if f.name == "group" {
@@ -185,8 +188,10 @@ func every(*field) bool       { return true }
 func isNumber(f *field) bool  { return f.shape <= shapeEnum }
 func isUint(f *field) bool    { return f.shape == shapeUint || f.shape == shapeEnum }
 func isMessage(f *field) bool { return f.shape == shapeMessage }
-func isFixed(f *field) bool   { return f.size > 0 }
+func isFixed(f *field) bool   { return f.size > 0 && f.first == 0 }
+func isKey(f *field) bool     { return f.first != 0 }
 func isOpen(f *field) bool    { return f.shape >= shapeBytes && f.shape <= shapeString && f.size == 0 }
+func isTerm(f *field) bool    { return f.words != "" }
 func isText(f *field) bool    { return f.shape == shapeString }
 func atMost(n *node, length int) {
 	n.bytes = []byte(strings.Repeat("A", length))
@@ -235,9 +240,15 @@ var changes = []change{
 
 	{"empty", isOpen, edit(func(n *node) { n.bytes = nil }), NonCanonical, false},
 	{"one byte too long", isOpen, edit(func(n *node) { atMost(n, int(n.field.max)+1) }), TooLarge, false},
-	{"at its longest", func(f *field) bool { return isOpen(f) && isText(f) }, edit(func(n *node) { atMost(n, int(n.field.max)) }), "", false},
+	{"at its longest", func(f *field) bool { return isOpen(f) && f.words == "" }, edit(func(n *node) { atMost(n, int(n.field.max)) }), "", false},
 	{"empty, of fixed length", isFixed, edit(func(n *node) { n.bytes = nil }), InvalidField, false},
 	{"one byte short", isFixed, edit(func(n *node) { n.bytes = n.bytes[1:] }), InvalidField, false},
+	{"empty key", isKey, edit(func(n *node) { n.bytes = nil }), BadKey, false},
+	{"key one byte short", isKey, edit(func(n *node) { n.bytes = n.bytes[1:] }), BadKey, false},
+	{"key one byte more", isKey, edit(func(n *node) { n.bytes = append(slices.Clone(n.bytes), 0) }), BadKey, false},
+	{"key of kind 0", isKey, edit(func(n *node) { n.bytes[0] = 0 }), BadKey, false},
+	{"key of kind 2, reserved", isKey, edit(func(n *node) { n.bytes = append([]byte{2}, make([]byte, 33)...) }), BadKey, false},
+	{"key of kind 255", isKey, edit(func(n *node) { n.bytes[0] = 255 }), BadKey, false},
 	{"one byte more", isFixed, edit(func(n *node) { atMost(n, n.field.size+1) }), InvalidField, false},
 
 	{"not UTF-8", isText, edit(func(n *node) { n.bytes = []byte("A\xff") }), InvalidField, false},
@@ -246,6 +257,11 @@ var changes = []change{
 	{"control character", isText, edit(func(n *node) { n.bytes = []byte("A\n") }), InvalidField, false},
 	{"NUL", isText, edit(func(n *node) { n.bytes = []byte("A\x00") }), InvalidField, false},
 	{"right to left override", func(f *field) bool { return isText(f) && isOpen(f) }, edit(func(n *node) { n.bytes = []byte("A\u202eB") }), InvalidField, false},
+	{"two spaces together", isText, edit(func(n *node) { n.bytes = []byte("A  B") }), InvalidField, false},
+	{"a word that is not on the list", isTerm, edit(func(n *node) { n.bytes = []byte("xyzzy") }), InvalidField, false},
+	{"such a word behind one that is", isTerm, edit(func(n *node) { n.bytes = append(slices.Clone(n.bytes), " xyzzy"...) }), InvalidField, false},
+	{"part of a word", isTerm, edit(func(n *node) { n.bytes = append(slices.Clone(n.bytes), 'z') }), InvalidField, false},
+	{"two words", isTerm, edit(func(n *node) { n.bytes = slices.Concat(n.bytes, []byte(" "), n.bytes) }), "", false},
 	{"space in front", isText, edit(func(n *node) { n.bytes = []byte(" A") }), InvalidField, false},
 	{"space behind", isText, edit(func(n *node) { n.bytes = []byte("A ") }), InvalidField, false},
 
@@ -451,7 +467,9 @@ func TestCharacters(t *testing.T) {
 	}{
 		{identifier, "word", "ABCXYZabcxyz0189 -+./()", []rune{'_', ',', '@', '\'', '"', 'é', 'ß', '<', '\\', 0, '\t', 0x7f, 0xa0}},
 		{upperLetter, "country", "AZ", []rune{'a', 'z', '0', ' ', 'Ä', '@', '['}},
-		{properName, "name", "Aé ß 中 ا 𠮷 '!()\"&-\u0301", []rune{
+		{upperOrDigit, "code", "AZ09", []rune{'a', ' ', '-', 'Ä', 0, '_'}},
+		{latinName, "name", "Az09 é ß ñ Š ž Ş ț ạ ỹ &',-", []rune{0, '\n', '"', '<', 0xa0, 0xad, 0xd7, 0xf7, 'ĳ', 'ŉ', 'ſ', 0x301, 'а', 'Α', '中', 'ا', 0x200b, 0x202e, 0xff21, '𝐀'}},
+		{properName, "opened value", "Aé ß 中 ا 𠮷 '!()\"&-\u0301", []rune{
 			0, '\t', '\n', 0x1f, 0x7f, 0x80, 0x9f, 0xad, 0x61c, 0x180e, 0x200b, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202e, 0x2060, 0x2066, 0x2069, 0x206f,
 			0xe000, 0xf8ff, 0xfeff, 0xfff9, 0xfffd, 0xffff, 0x1d173, 0x1fffe, 0x2ffff, 0xe0001, 0xe0020, 0xf0000, 0x10ffff,
 		}},

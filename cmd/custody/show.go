@@ -195,11 +195,10 @@ type membershipReport struct {
 }
 
 type keyOnLedger struct {
-	KeyID    string  `json:"key_id"`
-	Scopes   string  `json:"scopes"`
-	Recovery bool    `json:"recovery,omitempty"`
-	Added    uint64  `json:"added_index"`
-	Revoked  *uint64 `json:"revoked_index,omitempty"`
+	KeyID    string `json:"key_id"`
+	Scopes   string `json:"scopes"`
+	Recovery bool   `json:"recovery,omitempty"`
+	Added    uint64 `json:"added_index"`
 }
 
 func (r *partyReport) Text(w io.Writer) {
@@ -222,9 +221,6 @@ func (r *partyReport) Text(w io.Writer) {
 		state := "may: " + k.Scopes
 		if k.Recovery {
 			state = "recovery key"
-		}
-		if k.Revoked != nil {
-			state = fmt.Sprintf("revoked by entry %d", *k.Revoked)
 		}
 		fmt.Fprintf(w, "  key            %s, %s\n", k.KeyID, state)
 	}
@@ -262,9 +258,6 @@ func newPartyReport(genesis *ledger.Genesis, response *custodyv1.GetPartyRespons
 		key := keyOnLedger{Scopes: ledger.Scopes(k.Scopes).String(), Recovery: k.Recovery, Added: k.AddedIndex}
 		if len(k.KeyId) == 20 {
 			key.KeyID = ledger.KeyIDText([20]byte(k.KeyId))
-		}
-		if k.Revoked {
-			key.Revoked = &k.RevokedIndex
 		}
 		r.Keys = append(r.Keys, key)
 	}

@@ -181,7 +181,7 @@ func (w *window) group(at int) *Finding {
 	first := &w.items[w.openGroup]
 	want := *first.candidate.Group
 	want.Position = uint32(at - w.openGroup)
-	if group == nil || *group != want {
+	if group == nil || *group != want || it.candidate.Party != first.candidate.Party {
 		return w.broken(at, "the group that began at entry %d is not whole: its event %d of %d does not stand here", w.index(w.openGroup), want.Position, want.Count)
 	}
 	if it.entry.RecordedAt != first.entry.RecordedAt {

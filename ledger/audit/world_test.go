@@ -155,7 +155,7 @@ func (w *world) add(events ...ledger.SignedEvent) ledger.EventID {
 func (w *world) admit(association, dealer string) {
 	recovery := seeded("recovers " + dealer)
 	opening := ledger.Opening{Field: custodyv1.PrivateField_PRIVATE_FIELD_LEGAL_NAME, Salt: [32]byte{1}, Value: dealer}
-	hash := opening.Commit().Hash
+	hash := opening.Commit(ledger.NewPartyID(seeded(dealer).Public().ID())).Hash
 	w.add(w.event(association, nil, func(e *custodyv1.Event) {
 		e.Commitments = []*custodyv1.Commitment{{Field: opening.Field, Hash: hash[:]}}
 		e.Body = &custodyv1.Event_PartyAdmit{PartyAdmit: &custodyv1.PartyAdmit{
@@ -169,7 +169,7 @@ func (w *world) registration(dealer string, group *custodyv1.Group, n int) ledge
 		e.Body = &custodyv1.Event_ItemRegister{ItemRegister: &custodyv1.ItemRegister{
 			Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL,
 			Mass:        &custodyv1.Mass{Micrograms: 200_000, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED},
-			Description: &custodyv1.Description{Shape: "ROUND", Colour: "E", Clarity: "VS1", Cut: "IDEAL", LengthUm: 4300, WidthUm: 4310, HeightUm: 2700},
+			Description: &custodyv1.Description{Shape: "round", Colour: "E", Clarity: "VS1", Cut: "Ideal", LengthUm: 4300, WidthUm: 4310, HeightUm: 2700},
 			Acquisition: custodyv1.Acquisition_ACQUISITION_STOCK_BEFORE_JOINING,
 			Origin:      []*custodyv1.OriginComponent{{Micrograms: 200_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_GRANDFATHERED, Evidence: custodyv1.Evidence_EVIDENCE_STATED}},
 			Reference:   binary.BigEndian.AppendUint64(make([]byte, 8), uint64(n)),
@@ -226,8 +226,8 @@ func story(t testing.TB) *world {
 	w.pass("chen", "asha", b, custodyv1.Mode_MODE_RETURN)
 	id := []byte("sixteen bytes id")
 	w.add(
-		w.registration("bram", &custodyv1.Group{Id: id, Count: 3}, 3),
-		w.registration("bram", &custodyv1.Group{Id: id, Position: 1, Count: 3}, 4),
+		w.registration("asha", &custodyv1.Group{Id: id, Count: 3}, 3),
+		w.registration("asha", &custodyv1.Group{Id: id, Position: 1, Count: 3}, 4),
 		w.event("asha", &custodyv1.Group{Id: id, Position: 2, Count: 3}, func(e *custodyv1.Event) {
 			receiver := partyOf("bram")
 			e.Body = &custodyv1.Event_Offer{Offer: &custodyv1.Offer{Item: w.ref(b), To: receiver[:], Mode: custodyv1.Mode_MODE_SALE, ExpiresAtMs: w.now + 3600_000}}
@@ -242,6 +242,8 @@ func story(t testing.TB) *world {
 		e.Body = &custodyv1.Event_Withdraw{Withdraw: &custodyv1.Withdraw{Item: w.ref(b), Offer: offer[:]}}
 	}))
 	w.add(w.event("asha", nil, func(e *custodyv1.Event) {
+		buyer := ledger.Opening{Field: custodyv1.PrivateField_PRIVATE_FIELD_COUNTERPARTY, Salt: [32]byte{2}, Value: "a buyer"}.Commit(partyOf("asha"))
+		e.Commitments = []*custodyv1.Commitment{{Field: buyer.Field, Hash: buyer.Hash[:]}}
 		e.Body = &custodyv1.Event_Release{Release: &custodyv1.Release{Item: w.ref(b), Reason: custodyv1.OutsideReason_OUTSIDE_REASON_SOLD, Country: "US"}}
 	}))
 	w.add(w.event("asha", nil, func(e *custodyv1.Event) {
@@ -270,6 +272,8 @@ func story(t testing.TB) *world {
 	// offer open: states that a saved state must carry.
 	d := w.register("asha", 10)
 	w.add(w.event("asha", nil, func(e *custodyv1.Event) {
+		buyer := ledger.Opening{Field: custodyv1.PrivateField_PRIVATE_FIELD_COUNTERPARTY, Salt: [32]byte{2}, Value: "a buyer"}.Commit(partyOf("asha"))
+		e.Commitments = []*custodyv1.Commitment{{Field: buyer.Field, Hash: buyer.Hash[:]}}
 		e.Body = &custodyv1.Event_Release{Release: &custodyv1.Release{Item: w.ref(d), Reason: custodyv1.OutsideReason_OUTSIDE_REASON_MEMO, Country: "US"}}
 	}))
 	offer = w.offer("asha", "bram", b, custodyv1.Mode_MODE_MEMO)

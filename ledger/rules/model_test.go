@@ -122,7 +122,7 @@ func (m *twin) answer(s *twinStone, stale bool, who int, verb string, o *twinOff
 	case o == nil || o.closed || !slices.Contains(s.offers, o):
 		return ledger.UnknownOffer
 	}
-	lapsed, expired := m.now > o.expires && !o.left, m.now > o.expires
+	lapsed := m.now > o.expires && !o.left
 	switch verb {
 	case "withdraw":
 		if o.from != who {
@@ -145,7 +145,7 @@ func (m *twin) answer(s *twinStone, stale bool, who int, verb string, o *twinOff
 		if o.to != who {
 			return ledger.NotOffered
 		}
-		if expired {
+		if lapsed {
 			return ledger.OfferExpired
 		}
 		if o.declined {
@@ -173,6 +173,12 @@ func (m *twin) carryOut(s *twinStone, verb string, o *twinOffer) {
 		s.owner = o.to
 	}
 	o.closed = true
+	for _, other := range s.offers {
+		overtaken := other.mode == returning && s.owner != other.to || other.mode == memoToSale && s.holder != other.to
+		if verb == "accept" && overtaken && !other.left {
+			other.closed = true
+		}
+	}
 }
 
 // forget drops offers the ledger no longer keeps: those that had lapsed when
@@ -247,7 +253,7 @@ func draw(rt *rapid.T, m *twin, s *twinStone, who int, stale bool, ref *custodyv
 		}
 		body := &custodyv1.Offer{Item: ref, To: people[o.to].id[:], Mode: o.mode, ExpiresAtMs: o.expires, GoodsLeft: o.left}
 		if o.mode == memo {
-			body.MemoUntilMs = m.now + 1
+			body.MemoUntilMs = o.expires
 		}
 		return m.offer(s, stale, o), body, func(id ledger.EventID) {
 			s.forget(m.now, nil)
@@ -282,6 +288,7 @@ func draw(rt *rapid.T, m *twin, s *twinStone, who int, stale bool, ref *custodyv
 		}
 		var want ledger.Reason
 		switch {
+		case s.holder == outside && sold && s.releasedBy == who && s.owner == who:
 		case s.holder == outside:
 			want = ledger.ItemOutside
 		case s.holder != who:

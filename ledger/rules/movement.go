@@ -72,6 +72,8 @@ func (j *judge) offerTerms(o Offer) *ledger.Rejection {
 		return ledger.RejectField(ledger.ExpiryInvalid, "offer.expires_at_ms", "%s is more than a year after ledger time %s", date(o.ExpiresAt), date(j.now))
 	case memo && (o.MemoUntil <= j.now || o.MemoUntil > later(j.now, ledger.MemoTermMax)):
 		return ledger.RejectField(ledger.MemoTermInvalid, "offer.memo_until_ms", "a memo says when it ends, after ledger time %s and within five years", date(j.now))
+	case memo && o.MemoUntil < o.ExpiresAt:
+		return ledger.RejectField(ledger.MemoTermInvalid, "offer.memo_until_ms", "the term ends at %s, before the offer itself at %s", date(o.MemoUntil), date(o.ExpiresAt))
 	case !memo && o.MemoUntil != 0:
 		return ledger.RejectField(ledger.MemoTermInvalid, "offer.memo_until_ms", "only a memo has a term; leave it out")
 	case o.GoodsLeft && !o.MovesCustody():
@@ -180,7 +182,7 @@ func (j *judge) accept(body *custodyv1.Accept) *ledger.Rejection {
 			return rejection
 		}
 	}
-	if offer.Expired(j.now) {
+	if offer.Lapsed(j.now) {
 		return ledger.RejectField(ledger.OfferExpired, "accept.offer", "the offer ended at %s, ledger time is %s; ask for a new one", date(offer.ExpiresAt), date(j.now))
 	}
 	if offer.Declined {
@@ -188,6 +190,9 @@ func (j *judge) accept(body *custodyv1.Accept) *ledger.Rejection {
 	}
 	if rejection := j.stillHolds(item, offer); rejection != nil {
 		return rejection
+	}
+	if from, _ := j.state.Party(offer.From); offer.MovesTitle() && !offer.GoodsLeft && from.Suspended() {
+		return ledger.RejectField(ledger.PartySuspended, "accept.offer", "every sponsor of party %s has suspended it since it made the offer; title cannot pass now", from.ID)
 	}
 	if offer.MovesCustody() {
 		item.Custody = Inside(j.party.ID)
@@ -197,6 +202,8 @@ func (j *judge) accept(body *custodyv1.Accept) *ledger.Rejection {
 		item.Title = Inside(j.party.ID)
 		item.MemoUntil = 0
 	}
+	// What this has overtaken does not wake up when the goods come back one day.
+	item.Offers = slices.DeleteFunc(item.Offers, func(o Offer) bool { return !o.GoodsLeft && j.stillHolds(item, o) != nil })
 	j.put(item)
 	return nil
 }
@@ -282,13 +289,17 @@ func (j *judge) release(body *custodyv1.Release) *ledger.Rejection {
 	if !ledger.IsCountry(body.Country) {
 		return ledger.RejectField(ledger.CountryInvalid, "release.country", "%q is not an ISO 3166-1 alpha-2 code", body.Country)
 	}
+	if _, ok := j.event.Commitment(custodyv1.PrivateField_PRIVATE_FIELD_COUNTERPARTY); !ok {
+		return ledger.RejectField(ledger.MissingField, "commitments", "a release commits to the name of who has the goods now (field 4)")
+	}
 	item, rejection := j.item()
 	if rejection != nil {
 		return rejection
 	}
 	item.Offers = j.standing(item.Offers)
+	sold := body.Reason == custodyv1.OutsideReason_OUTSIDE_REASON_SOLD
 	switch {
-	case !item.Custody.Is(j.party.ID):
+	case !item.Custody.Is(j.party.ID) && !(sold && j.onMemoOutside(item)):
 		return j.notHolder(item)
 	case !item.Title.Is(j.party.ID):
 		return j.notOwner(item)
@@ -297,12 +308,19 @@ func (j *judge) release(body *custodyv1.Release) *ledger.Rejection {
 	}
 	outside := Holder{Outside: &Outside{Reason: body.Reason, Country: body.Country, Since: j.index, ReleasedBy: j.party.ID}}
 	item.Custody = outside
-	if body.Reason == custodyv1.OutsideReason_OUTSIDE_REASON_SOLD {
+	if sold {
 		item.Title = outside
 	}
 	item.Offered = true
 	j.put(item)
 	return nil
+}
+
+// onMemoOutside tells whether the acting party has the item out on memo with
+// somebody outside, who may buy it there.
+func (j *judge) onMemoOutside(item Item) bool {
+	outside := item.Custody.Outside
+	return outside != nil && outside.ReleasedBy == j.party.ID && item.Title.Is(j.party.ID)
 }
 
 // reenter: the party that released an item has it back.

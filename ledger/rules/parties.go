@@ -90,7 +90,7 @@ func (j *judge) membership(field string, id []byte) (Party, int, *ledger.Rejecti
 func (j *judge) keyAdd(body *custodyv1.KeyAdd) *ledger.Rejection {
 	key, party := j.introduced[0], j.party
 	if len(party.Keys) >= partyKeysMax {
-		return ledger.RejectField(ledger.TooLarge, "key_add.key", "the party has had %d keys, no more are permitted", partyKeysMax)
+		return ledger.RejectField(ledger.TooLarge, "key_add.key", "the party has %d live keys, no more are permitted; revoke one first", partyKeysMax)
 	}
 	party.Keys = append(slices.Clone(party.Keys), key.ID())
 	j.state.putParty(party)
@@ -98,8 +98,9 @@ func (j *judge) keyAdd(body *custodyv1.KeyAdd) *ledger.Rejection {
 	return nil
 }
 
-// partyKeysMax bounds the work of finding a party's last administering key.
-const partyKeysMax = 1_000
+// partyKeysMax bounds a party's live keys, and with them the work of finding its
+// last administering key.
+const partyKeysMax = 64
 
 // keyRevoke: a party revokes a key of its own, from this entry on.
 func (j *judge) keyRevoke(body *custodyv1.KeyRevoke) *ledger.Rejection {
@@ -110,11 +111,16 @@ func (j *judge) keyRevoke(body *custodyv1.KeyRevoke) *ledger.Rejection {
 		return ledger.RejectField(ledger.UnknownRevokedKey, "key_revoke.key_id", "key %s is not a key of party %s", ledger.KeyIDText(id), j.party.ID)
 	case !key.Live():
 		return ledger.RejectField(ledger.KeyRevokedAlready, "key_revoke.key_id", "key %s was revoked by entry %d", ledger.KeyIDText(id), key.Revoked)
+	case key.Recovery && !slices.ContainsFunc(j.event.Signers, func(k sign.PublicKey) bool { return k.ID() == id }):
+		return ledger.RejectField(ledger.MissingScope, "key_revoke.key_id", "the recovery key is revoked by itself only, so that it outlives a stolen key")
 	case !j.administerable(id):
 		return ledger.RejectField(ledger.LastAdministerKey, "key_revoke.key_id", "no other live key of the party can administer; add one first")
 	}
 	key.Revoked = j.index
 	j.state.putKey(key)
+	party := j.party
+	party.Keys = slices.DeleteFunc(slices.Clone(party.Keys), func(k sign.KeyID) bool { return k == id })
+	j.state.putParty(party)
 	return nil
 }
 

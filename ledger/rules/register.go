@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/custodyledger/custodyledger/ledger"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
@@ -90,7 +92,12 @@ func checkCountries(body *custodyv1.ItemRegister) *ledger.Rejection {
 
 func checkOrigin(body *custodyv1.ItemRegister) *ledger.Rejection {
 	total := uint64(0)
-	for _, component := range body.Origin {
+	for i, component := range body.Origin {
+		for _, other := range body.Origin[:i] {
+			if sameOrigin(component, other) {
+				return ledger.RejectField(ledger.RepeatedField, "origin", "two components differ in their micrograms only; add them up")
+			}
+		}
 		total += component.Micrograms // at most 64 × 9·10^15, no overflow
 		if rejection := checkComponent(body.Nature, component); rejection != nil {
 			return rejection
@@ -100,6 +107,11 @@ func checkOrigin(body *custodyv1.ItemRegister) *ledger.Rejection {
 		return ledger.RejectField(ledger.MassMismatch, "origin", "the components add up to %d micrograms, the item weighs %d", total, body.Mass.Micrograms)
 	}
 	return nil
+}
+
+func sameOrigin(a, b *custodyv1.OriginComponent) bool {
+	return a.Kind == b.Kind && slices.Equal(a.Countries, b.Countries) && a.Evidence == b.Evidence &&
+		a.Mine == b.Mine && a.Producer == b.Producer && a.StateOwnership == b.StateOwnership
 }
 
 func checkComponent(nature custodyv1.Nature, c *custodyv1.OriginComponent) *ledger.Rejection {
@@ -113,11 +125,13 @@ func checkComponent(nature custodyv1.Nature, c *custodyv1.OriginComponent) *ledg
 	}
 	grown := c.Kind == custodyv1.OriginKind_ORIGIN_KIND_LAB_GROWN
 	fromGround := c.Kind == custodyv1.OriginKind_ORIGIN_KIND_MINED || c.Kind == custodyv1.OriginKind_ORIGIN_KIND_BY_PRODUCT
-	natural := nature == custodyv1.Nature_NATURE_NATURAL
+	natural, composite := nature == custodyv1.Nature_NATURE_NATURAL, nature == custodyv1.Nature_NATURE_COMPOSITE
 	switch {
-	case grown != (nature == custodyv1.Nature_NATURE_LAB_GROWN) && (grown || c.Kind != custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN):
-		return ledger.RejectField(ledger.NatureMismatch, "origin.kind", "lab-grown goods have lab-grown origin, and no others do")
-	case fromGround && !natural && nature != custodyv1.Nature_NATURE_COMPOSITE:
+	case grown && nature != custodyv1.Nature_NATURE_LAB_GROWN && !composite:
+		return ledger.RejectField(ledger.NatureMismatch, "origin.kind", "only lab-grown and composite goods have lab-grown origin")
+	case nature == custodyv1.Nature_NATURE_LAB_GROWN && !grown && c.Kind != custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN:
+		return ledger.RejectField(ledger.NatureMismatch, "origin.kind", "lab-grown goods have lab-grown or unknown origin")
+	case fromGround && !natural && !composite:
 		return ledger.RejectField(ledger.NatureMismatch, "origin.kind", "only natural and composite goods are mined")
 	case fromGround && len(c.Countries) == 0:
 		return ledger.RejectField(ledger.CountryInvalid, "origin.countries", "mined goods name every possible mining country; if none is known, the origin is unknown")

@@ -85,6 +85,18 @@ func TestOneRegisterOneOffer(t *testing.T) {
 	title := w.do(a.id, w.offerOf(item, b, memoToSale), a.key)
 	w.do(b.id, &custodyv1.Accept{Item: w.on(item), Offer: title[:]}, b.key)
 	w.holds(item, b, b)
+	w.refuse(ledger.UnknownOffer, w.event(a.id, &custodyv1.Accept{Item: w.on(item), Offer: back[:]}), a.key)
+	w.refuse(ledger.UnknownOffer, w.event(b.id, &custodyv1.Withdraw{Item: w.on(item), Offer: back[:]}), b.key)
+
+	w = newWorld(t) // goods on their way back when they are sold: the offer waits for them
+	a, b = w.dealer(), w.dealer()
+	item = w.stone(a)
+	w.hand(item, a, b, memo)
+	left := w.offerOf(item, a, returning)
+	left.GoodsLeft = true
+	back = w.do(b.id, left, b.key)
+	title = w.do(a.id, w.offerOf(item, b, memoToSale), a.key)
+	w.do(b.id, &custodyv1.Accept{Item: w.on(item), Offer: title[:]}, b.key)
 	w.refuse(ledger.ReceiverNotOwner, w.event(a.id, &custodyv1.Accept{Item: w.on(item), Offer: back[:]}), a.key)
 	w.do(b.id, &custodyv1.Withdraw{Item: w.on(item), Offer: back[:]}, b.key)
 
@@ -94,9 +106,18 @@ func TestOneRegisterOneOffer(t *testing.T) {
 	w.hand(item, a, b, memo)
 	title = w.do(a.id, w.offerOf(item, b, memoToSale), a.key)
 	w.hand(item, b, a, returning)
-	w.refuse(ledger.ReceiverNotHolder, w.event(b.id, &custodyv1.Accept{Item: w.on(item), Offer: title[:]}), b.key)
-	w.do(b.id, &custodyv1.Decline{Item: w.on(item), Offer: title[:], Reason: 1}, b.key)
-	w.holds(item, a, a)
+	w.hand(item, a, b, memo) // a second memo does not wake the offer of the first
+	w.refuse(ledger.UnknownOffer, w.event(b.id, &custodyv1.Accept{Item: w.on(item), Offer: title[:]}), b.key)
+	w.holds(item, b, a)
+
+	w = newWorld(t)
+	a, b = w.dealer(), w.dealer()
+	item = w.stone(a)
+	w.hand(item, a, b, memo)
+	back = w.do(b.id, w.offerOf(item, a, returning), b.key)
+	title = w.do(a.id, w.offerOf(item, b, memoToSale), a.key)
+	w.do(a.id, &custodyv1.Accept{Item: w.on(item), Offer: back[:]}, a.key)
+	w.refuse(ledger.UnknownOffer, w.event(b.id, &custodyv1.Accept{Item: w.on(item), Offer: title[:]}), b.key)
 }
 
 func TestOffersLapseUnlessTheGoodsLeft(t *testing.T) {
@@ -115,13 +136,20 @@ func TestOffersLapseUnlessTheGoodsLeft(t *testing.T) {
 	offer = w.do(a.id, left, a.key)
 	w.now += 1001
 	w.refuse(ledger.OfferOpen, w.event(a.id, w.offerOf(item, b, memo)), a.key)
-	w.refuse(ledger.OfferExpired, w.event(b.id, &custodyv1.Accept{Item: w.on(item), Offer: offer[:]}), b.key)
 	w.do(b.id, &custodyv1.Decline{Item: w.on(item), Offer: offer[:], Reason: 3}, b.key)
 	w.refuse(ledger.OfferDeclined, w.event(b.id, &custodyv1.Decline{Item: w.on(item), Offer: offer[:], Reason: 1}), b.key)
 	w.refuse(ledger.OfferOpen, w.event(a.id, w.offerOf(item, b, sale)), a.key)
 	w.do(a.id, &custodyv1.Withdraw{Item: w.on(item), Offer: offer[:]}, a.key)
 	w.hand(item, a, b, sale)
 	w.holds(item, b, b)
+
+	late := w.offerOf(item, a, sale)
+	late.GoodsLeft = true
+	offer = w.do(b.id, late, b.key)
+	w.now += 1001 // the goods arrive after the offer's term
+	w.do(a.id, &custodyv1.Accept{Item: w.on(item), Offer: offer[:]}, a.key)
+	w.holds(item, a, a)
+	w.hand(item, a, b, sale)
 
 	declined := w.offerOf(item, a, sale)
 	declined.GoodsLeft = true
@@ -146,6 +174,7 @@ func TestTermsOfAnOffer(t *testing.T) {
 		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.MemoUntilMs = w.now + 1 }},
 		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo }},
 		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo; o.MemoUntilMs = w.now }},
+		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo; o.MemoUntilMs = o.ExpiresAtMs - 1 }},
 		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo; o.MemoUntilMs = w.now + ms(ledger.MemoTermMax) + 1 }},
 		{ledger.GoodsLeftInvalid, func(o *custodyv1.Offer) { o.Mode = memoToSale; o.GoodsLeft = true }},
 		{ledger.UnknownItem, func(o *custodyv1.Offer) { o.Item.Item = make([]byte, 20) }},
@@ -197,8 +226,19 @@ func TestReleaseAndReenter(t *testing.T) {
 	}
 	w.refuse(ledger.ItemOutside, w.event(a.id, w.offerOf(item, b, sale)), a.key)
 	w.refuse(ledger.NotReleaser, w.event(b.id, &custodyv1.Reenter{Item: w.on(item)}), b.key)
+	w.refuse(ledger.ItemOutside, w.event(a.id, release(onMemo)), a.key)
+	w.refuse(ledger.ItemOutside, w.event(b.id, release(sold)), b.key)
 	w.do(a.id, &custodyv1.Reenter{Item: w.on(item)}, a.key)
 	w.holds(item, a, a)
+	w.do(a.id, release(onMemo), a.key)
+	w.do(a.id, release(sold), a.key) // sold to whoever had it on memo
+	if i := w.state.items[item]; i.Title.Outside == nil {
+		t.Fatalf("sold outside: title %+v", i.Title)
+	}
+	w.do(a.id, &custodyv1.Reenter{Item: w.on(item)}, a.key)
+	nameless := w.event(a.id, release(sold))
+	nameless.Commitments = nil
+	w.refuse(ledger.MissingField, nameless, a.key)
 
 	w.do(a.id, release(sold), a.key)
 	w.refuse(ledger.ItemOutside, w.event(a.id, release(sold)), a.key)
@@ -248,7 +288,7 @@ func TestRegistrations(t *testing.T) {
 		"single with a count":    {ledger.CountInvalid, func(r *custodyv1.ItemRegister) { r.Count = 2 }},
 		"more pieces than µg":    {ledger.CountInvalid, func(r *custodyv1.ItemRegister) { r.Form, r.Count = 2, 46_001 }},
 		"mass too small":         {ledger.MassMismatch, func(r *custodyv1.ItemRegister) { r.Mass.Micrograms++ }},
-		"mass too large":         {ledger.MassMismatch, func(r *custodyv1.ItemRegister) { r.Origin = append(r.Origin, r.Origin[0]) }},
+		"mass too large":         {ledger.MassMismatch, func(r *custodyv1.ItemRegister) { r.Origin[0].Micrograms++ }},
 		"mined nowhere":          {ledger.CountryInvalid, func(r *custodyv1.ItemRegister) { mined(r.Origin[0]) }},
 		"mined in no country":    {ledger.CountryInvalid, func(r *custodyv1.ItemRegister) { mined(r.Origin[0], "XX") }},
 		"withdrawn country code": {ledger.CountryInvalid, func(r *custodyv1.ItemRegister) { mined(r.Origin[0], "SU") }},
@@ -273,6 +313,17 @@ func TestRegistrations(t *testing.T) {
 		}},
 		"diamond, species":  {ledger.DescriptionInvalid, func(r *custodyv1.ItemRegister) { r.Description = &custodyv1.Description{Species: "beryl"} }},
 		"processed nowhere": {ledger.CountryInvalid, func(r *custodyv1.ItemRegister) { r.ProcessedIn = "ZZ" }},
+		"one origin in two parts": {ledger.RepeatedField, func(r *custodyv1.ItemRegister) {
+			half := &custodyv1.OriginComponent{Micrograms: 1_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN, Evidence: 1}
+			r.Origin[0].Micrograms -= 1_000
+			r.Origin = append(r.Origin, half)
+		}},
+		"composite, part grown": {"", func(r *custodyv1.ItemRegister) {
+			r.Nature, r.Origin[0].Kind = custodyv1.Nature_NATURE_COMPOSITE, custodyv1.OriginKind_ORIGIN_KIND_LAB_GROWN
+		}},
+		"grown with a country": {ledger.CountryInvalid, func(r *custodyv1.ItemRegister) {
+			r.Nature, r.Origin[0].Kind, r.Origin[0].Countries = 5, custodyv1.OriginKind_ORIGIN_KIND_LAB_GROWN, []string{"IN"}
+		}},
 		"outside id twice": {ledger.RepeatedField, func(r *custodyv1.ItemRegister) {
 			id := &custodyv1.OutsideId{Kind: 1, Issuer: "LAB", Number: "1"}
 			r.OutsideIds = []*custodyv1.OutsideId{id, id}
@@ -320,11 +371,18 @@ func TestKeysAndScopes(t *testing.T) {
 	w.refuse(ledger.KeyRevokedAlready, w.event(a.id, &custodyv1.KeyRevoke{KeyId: clerkID[:], Reason: 1}), a.key)
 	mainID, recoveryID := a.key.Public().ID(), a.recovery.Public().ID()
 	w.do(a.id, &custodyv1.KeyRevoke{KeyId: mainID[:], Reason: 2}, a.recovery)
+	planted := w.newKey()
+	w.do(b.id, &custodyv1.KeyAdd{Key: planted.Public().Bytes(), Scopes: uint32(ledger.ScopesAll)}, b.key, planted) // by a thief
+	lifeline := b.recovery.Public().ID()
+	w.refuse(ledger.MissingScope, w.event(b.id, &custodyv1.KeyRevoke{KeyId: lifeline[:], Reason: 1}), planted)
+	stolen, plantedID := b.key.Public().ID(), planted.Public().ID()
+	w.do(b.id, &custodyv1.KeyRevoke{KeyId: stolen[:], Reason: 3}, b.recovery)
+	w.do(b.id, &custodyv1.KeyRevoke{KeyId: plantedID[:], Reason: 3}, b.recovery)
 	w.refuse(ledger.LastAdministerKey, w.event(a.id, &custodyv1.KeyRevoke{KeyId: recoveryID[:], Reason: 1}), a.recovery)
 
 	identity := append([]byte{1, 1}, make([]byte, 31)...) // the neutral element
-	for _, wire := range [][]byte{identity, append([]byte{1}, bytes.Repeat([]byte{0xff}, 32)...), {9}} {
-		w.refuse(ledger.BadKey, w.event(b.id, &custodyv1.KeyAdd{Key: wire, Scopes: 1}), b.key)
+	for _, wire := range [][]byte{identity, append([]byte{1}, bytes.Repeat([]byte{0xff}, 32)...)} {
+		w.refuse(ledger.BadKey, w.event(b.id, &custodyv1.KeyAdd{Key: wire, Scopes: 1}), b.recovery)
 	}
 }
 
@@ -391,6 +449,11 @@ func TestSuspensionBlocksWhenNoSponsorStands(t *testing.T) {
 	w.hand(held, a, b, returning)
 	w.holds(held, b, b)
 	w.do(a.id, &custodyv1.Decline{Item: w.on(waitingItem), Offer: waiting[:], Reason: 1}, a.key)
+	w.do(w.mumbai.id, sponsor, w.mumbai.key)
+	early := w.do(a.id, w.offerOf(own, b, sale), a.key)
+	w.do(w.mumbai.id, suspend, w.mumbai.key)
+	w.refuse(ledger.PartySuspended, w.event(b.id, &custodyv1.Accept{Item: w.on(own), Offer: early[:]}), b.key)
+	w.do(a.id, &custodyv1.Withdraw{Item: w.on(own), Offer: early[:]}, a.key)
 	w.do(w.mumbai.id, sponsor, w.mumbai.key)
 	w.hand(own, a, b, sale)
 }
@@ -512,4 +575,39 @@ func TestUnknownRulesVersionStops(t *testing.T) {
 		}
 	}()
 	rules.NewSequencer(ledger.LedgerID{}, 2, rules.Empty{}, ledger.Head{Size: 1})
+}
+
+func TestLiveKeysAreBounded(t *testing.T) {
+	w := newWorld(t)
+	a := w.dealer()
+	add := func() (*custodyv1.KeyAdd, sign.PrivateKey) {
+		key := w.newKey()
+		return &custodyv1.KeyAdd{Key: key.Public().Bytes(), Scopes: uint32(ledger.ScopeReceive)}, key
+	}
+	var last sign.PrivateKey
+	for range 62 { // beside the first key and the recovery key
+		body, key := add()
+		w.do(a.id, body, a.key, key)
+		last = key
+	}
+	body, key := add()
+	w.refuse(ledger.TooLarge, w.event(a.id, body), a.key, key)
+	lastID := last.Public().ID()
+	w.do(a.id, &custodyv1.KeyRevoke{KeyId: lastID[:], Reason: 4}, a.key)
+	w.do(a.id, body, a.key, key)
+	w.refuse(ledger.KeyRevoked, w.event(a.id, stone()), last)
+}
+
+func TestAGroupIsOnePartys(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.dealer(), w.dealer()
+	var events []*ledger.Event
+	for i, dealer := range []*actor{a, b} {
+		e := w.event(dealer.id, stone())
+		e.Group = &custodyv1.Group{Id: make([]byte, 16), Position: uint32(i), Count: 2}
+		events = append(events, w.candidate(e, dealer.key).Event)
+	}
+	if at, rejection := ledger.CheckGroup(events); rejection == nil || rejection.Reason != ledger.GroupIncomplete || at != 1 {
+		t.Errorf("a stranger's event in a group: %v at %d", rejection, at)
+	}
 }

@@ -35,7 +35,7 @@ type Party struct {
 	Role        custodyv1.Role // dealers only
 	Admitted    uint64         // index of the entry
 	Memberships []Membership   // dealers only, ascending by association
-	Keys        []sign.KeyID   // every key it ever had, in order of addition
+	Keys        []sign.KeyID   // its live keys, in order of addition
 }
 
 // Membership says that an association vouches for a party.

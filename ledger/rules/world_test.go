@@ -149,6 +149,7 @@ func (w *world) event(party ledger.PartyID, body any) *custodyv1.Event {
 	case *custodyv1.Withdraw:
 		e.Body = &custodyv1.Event_Withdraw{Withdraw: b}
 	case *custodyv1.Release:
+		e.Commitments = []*custodyv1.Commitment{{Field: custodyv1.PrivateField_PRIVATE_FIELD_COUNTERPARTY, Hash: make([]byte, 32)}}
 		e.Body = &custodyv1.Event_Release{Release: b}
 	case *custodyv1.Reenter:
 		e.Body = &custodyv1.Event_Reenter{Reenter: b}

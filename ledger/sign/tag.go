@@ -28,7 +28,8 @@ const (
 	// TagRaftCluster begins the message whose hash is a Raft cluster id: ledger id, uint32 number of the cluster.
 	// Keeps the clusters of one ledger apart from each other and from the ledger id.
 	TagRaftCluster Tag = "custody/raft-cluster/v1\n"
-	// TagCommitment begins the message whose hash commits to a private field: uint32 field, salt of 32 bytes, value.
+	// TagCommitment begins the message whose hash commits to a private field: uint32 field, party of 20 bytes, salt of
+	// 32 bytes, value.
 	// Keeps commitments apart from every other hash.
 	TagCommitment Tag = "custody/commitment/v1\n"
 	// TagBatch begins the transcript that the coefficients of a batch verification are derived from. It is never

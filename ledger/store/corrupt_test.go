@@ -52,7 +52,7 @@ func TestFlippedByte(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for offset := 0; offset < len(whole); offset += 1 + len(whole)/60 {
+		for offset := 0; offset < len(whole); offset += 1 + len(whole)/30 {
 			flipped := slices.Clone(whole)
 			flipped[offset] ^= 0x10
 			if err := os.WriteFile(path, flipped, 0o644); err != nil {
@@ -63,8 +63,10 @@ func TestFlippedByte(t *testing.T) {
 				harmless++
 			case entry >= 0:
 				named++
-			default:
+			case errors.Is(err, store.ErrCorrupt), strings.HasPrefix(file.Name(), "OPTIONS"), errors.Is(err, errCut):
 				refused++
+			default:
+				t.Errorf("byte %d of %s: %v", offset, file.Name(), err)
 			}
 		}
 		if err := os.WriteFile(path, whole, 0o644); err != nil {
@@ -79,6 +81,10 @@ func TestFlippedByte(t *testing.T) {
 		t.Fatal("too few flips hit anything")
 	}
 }
+
+// errCut: the newest entries are gone. Pebble takes damage at the end of its
+// logs for a write that a crash interrupted.
+var errCut = errors.New("the end is missing")
 
 // audit reads everything of a folder. It gives the entry that an error names,
 // or -1.
@@ -109,7 +115,7 @@ func audit(t *testing.T, dir string, twin *storetest.Twin) (entry int64, err err
 		return indexOf(err), err
 	}
 	if next != twin.Head.Size {
-		return -1, errors.New("entries of a log that was cut are missing")
+		return -1, errCut
 	}
 	readAll(t, s, twin)
 	return -1, snapshot.Err()
@@ -212,7 +218,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestLockedByAnotherFolderUser: on the disk too.
+// TestLocked: on the disk too, and for readers.
 func TestLocked(t *testing.T) {
 	trade := storetest.NewTrade(picks(6))
 	dir := onDisk(t, trade, script(trade, 1, 1))

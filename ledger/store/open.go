@@ -114,7 +114,8 @@ func openPebble(dir string, opts Options, adapt func(*pebble.Options)) (*Store, 
 		return s, nil
 	case errors.Is(err, pebble.ErrDBDoesNotExist):
 		return nil, fmt.Errorf("%w: %s", ErrNotFounded, dir)
-	case pebble.IsCorruptionError(err):
+	case pebble.IsCorruptionError(err), errors.Is(err, os.ErrNotExist):
+		// The folder is there and not empty: a file that is named in it is not.
 		return nil, corrupt(err, "%s", dir)
 	}
 	return nil, fmt.Errorf("store: open %s: %w", dir, err)

@@ -137,11 +137,7 @@ func partyView(snapshot *store.Snapshot, party rules.Party) *custodyv1.PartyView
 			KeyId:      id[:],
 			Scopes:     uint32(key.Scopes),
 			Recovery:   key.Recovery,
-			Revoked:    !key.Live(),
 			AddedIndex: key.Added,
-		}
-		if !key.Live() {
-			k.RevokedIndex = key.Revoked
 		}
 		view.Keys = append(view.Keys, k)
 	}

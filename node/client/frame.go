@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/sign"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
@@ -33,8 +34,16 @@ func (f frame) fill(event *custodyv1.Event, private []ledger.Opening) error {
 	event.NotAfterMs = milliseconds(f.Now.Add(f.NotAfter))
 	private = slices.Clone(private)
 	slices.SortFunc(private, func(a, b ledger.Opening) int { return int(a.Field) - int(b.Field) })
+	subject := f.Party
+	if admit := event.GetPartyAdmit(); admit != nil {
+		first, err := sign.ParsePublicKey(admit.Key)
+		if err != nil {
+			return err
+		}
+		subject = ledger.NewPartyID(first.ID())
+	}
 	for _, opening := range private {
-		commitment := opening.Commit()
+		commitment := opening.Commit(subject)
 		event.Commitments = append(event.Commitments, &custodyv1.Commitment{Field: commitment.Field, Hash: commitment.Hash[:]})
 	}
 	if f.Group == nil {

@@ -1329,7 +1329,7 @@ func (*Event_Release) isEvent_Body() {}
 
 func (*Event_Reenter) isEvent_Body() {}
 
-// Group binds events into all-or-none.
+// Group binds events of one party into all-or-none.
 type Group struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`              // 16 random bytes
@@ -1939,18 +1939,19 @@ func (x *OriginComponent) GetStateOwnership() StateOwnership {
 
 // Description is typed; nothing in it is free text. Lengths are micrometres.
 type Description struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Shape          string                 `protobuf:"bytes,1,opt,name=shape,proto3" json:"shape,omitempty"`     // one of the shapes of SPEC.md
-	Species        string                 `protobuf:"bytes,2,opt,name=species,proto3" json:"species,omitempty"` // gem species, needed for material gem
-	Colour         string                 `protobuf:"bytes,3,opt,name=colour,proto3" json:"colour,omitempty"`   // grade or colour word
-	Clarity        string                 `protobuf:"bytes,4,opt,name=clarity,proto3" json:"clarity,omitempty"` // grade
-	Cut            string                 `protobuf:"bytes,5,opt,name=cut,proto3" json:"cut,omitempty"`         // grade
-	LengthUm       uint32                 `protobuf:"varint,6,opt,name=length_um,json=lengthUm,proto3" json:"length_um,omitempty"`
-	WidthUm        uint32                 `protobuf:"varint,7,opt,name=width_um,json=widthUm,proto3" json:"width_um,omitempty"`
-	HeightUm       uint32                 `protobuf:"varint,8,opt,name=height_um,json=heightUm,proto3" json:"height_um,omitempty"`
-	DepthPermyriad uint32                 `protobuf:"varint,9,opt,name=depth_permyriad,json=depthPermyriad,proto3" json:"depth_permyriad,omitempty"` // total depth, 1/10,000 of the width
-	TablePermyriad uint32                 `protobuf:"varint,10,opt,name=table_permyriad,json=tablePermyriad,proto3" json:"table_permyriad,omitempty"`
-	PhotoSha256    []byte                 `protobuf:"bytes,11,opt,name=photo_sha256,json=photoSha256,proto3" json:"photo_sha256,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Made of the words that SPEC.md lists for each, one space between two.
+	Shape          string `protobuf:"bytes,1,opt,name=shape,proto3" json:"shape,omitempty"`
+	Species        string `protobuf:"bytes,2,opt,name=species,proto3" json:"species,omitempty"` // needed for material gem
+	Colour         string `protobuf:"bytes,3,opt,name=colour,proto3" json:"colour,omitempty"`
+	Clarity        string `protobuf:"bytes,4,opt,name=clarity,proto3" json:"clarity,omitempty"`
+	Cut            string `protobuf:"bytes,5,opt,name=cut,proto3" json:"cut,omitempty"`
+	LengthUm       uint32 `protobuf:"varint,6,opt,name=length_um,json=lengthUm,proto3" json:"length_um,omitempty"`
+	WidthUm        uint32 `protobuf:"varint,7,opt,name=width_um,json=widthUm,proto3" json:"width_um,omitempty"`
+	HeightUm       uint32 `protobuf:"varint,8,opt,name=height_um,json=heightUm,proto3" json:"height_um,omitempty"`
+	DepthPermyriad uint32 `protobuf:"varint,9,opt,name=depth_permyriad,json=depthPermyriad,proto3" json:"depth_permyriad,omitempty"` // total depth, 1/10,000 of the width
+	TablePermyriad uint32 `protobuf:"varint,10,opt,name=table_permyriad,json=tablePermyriad,proto3" json:"table_permyriad,omitempty"`
+	PhotoSha256    []byte `protobuf:"bytes,11,opt,name=photo_sha256,json=photoSha256,proto3" json:"photo_sha256,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2064,10 +2065,11 @@ func (x *Description) GetPhotoSha256() []byte {
 
 // OutsideId is a number that somebody else gave this item.
 type OutsideId struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          OutsideIdKind          `protobuf:"varint,1,opt,name=kind,proto3,enum=custody.v1.OutsideIdKind" json:"kind,omitempty"`
-	Issuer        string                 `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
-	Number        string                 `protobuf:"bytes,3,opt,name=number,proto3" json:"number,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  OutsideIdKind          `protobuf:"varint,1,opt,name=kind,proto3,enum=custody.v1.OutsideIdKind" json:"kind,omitempty"`
+	// Capital letters and digits only, so that one number has one form.
+	Issuer        string `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	Number        string `protobuf:"bytes,3,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2624,7 +2626,8 @@ func (x *Withdraw) GetOffer() []byte {
 	return nil
 }
 
-// Release: goods go to somebody who is not on the ledger.
+// Release: goods go to somebody who is not on the ledger. Needs a commitment to
+// the counterparty's name.
 type Release struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Item          *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
@@ -2740,7 +2743,7 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\x05event\x18\x01 \x01(\fR\x05event\x12\x1e\n" +
 	"\n" +
 	"signatures\x18\x02 \x03(\fR\n" +
-	"signatures\"\xd7\a\n" +
+	"signatures\"\xdd\a\n" +
 	"\x05Event\x12\x1b\n" +
 	"\tledger_id\x18\x01 \x01(\fR\bledgerId\x12\x14\n" +
 	"\x05party\x18\x02 \x01(\fR\x05party\x12\x18\n" +
@@ -2766,7 +2769,7 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\bwithdraw\x18+ \x01(\v2\x14.custody.v1.WithdrawH\x00R\bwithdraw\x12/\n" +
 	"\arelease\x18, \x01(\v2\x13.custody.v1.ReleaseH\x00R\arelease\x12/\n" +
 	"\areenter\x18- \x01(\v2\x13.custody.v1.ReenterH\x00R\areenterB\x06\n" +
-	"\x04body\"I\n" +
+	"\x04bodyJ\x04\b\t\x10\x10\"I\n" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\rR\bposition\x12\x14\n" +

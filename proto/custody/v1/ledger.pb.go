@@ -2008,7 +2008,7 @@ type PartyView struct {
 	Memberships []*MembershipView `protobuf:"bytes,6,rep,name=memberships,proto3" json:"memberships,omitempty"`
 	// No sponsor stands: only returns, declines and withdrawals are open.
 	Suspended     bool       `protobuf:"varint,7,opt,name=suspended,proto3" json:"suspended,omitempty"`
-	Keys          []*KeyView `protobuf:"bytes,8,rep,name=keys,proto3" json:"keys,omitempty"`
+	Keys          []*KeyView `protobuf:"bytes,8,rep,name=keys,proto3" json:"keys,omitempty"` // live ones
 	AdmittedIndex uint64     `protobuf:"varint,9,opt,name=admitted_index,json=admittedIndex,proto3" json:"admitted_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2165,9 +2165,7 @@ type KeyView struct {
 	KeyId         []byte                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	Scopes        uint32                 `protobuf:"varint,3,opt,name=scopes,proto3" json:"scopes,omitempty"`
 	Recovery      bool                   `protobuf:"varint,4,opt,name=recovery,proto3" json:"recovery,omitempty"`
-	Revoked       bool                   `protobuf:"varint,5,opt,name=revoked,proto3" json:"revoked,omitempty"`
-	AddedIndex    uint64                 `protobuf:"varint,6,opt,name=added_index,json=addedIndex,proto3" json:"added_index,omitempty"`
-	RevokedIndex  uint64                 `protobuf:"varint,7,opt,name=revoked_index,json=revokedIndex,proto3" json:"revoked_index,omitempty"`
+	AddedIndex    uint64                 `protobuf:"varint,5,opt,name=added_index,json=addedIndex,proto3" json:"added_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2230,23 +2228,9 @@ func (x *KeyView) GetRecovery() bool {
 	return false
 }
 
-func (x *KeyView) GetRevoked() bool {
-	if x != nil {
-		return x.Revoked
-	}
-	return false
-}
-
 func (x *KeyView) GetAddedIndex() uint64 {
 	if x != nil {
 		return x.AddedIndex
-	}
-	return 0
-}
-
-func (x *KeyView) GetRevokedIndex() uint64 {
-	if x != nil {
-		return x.RevokedIndex
 	}
 	return 0
 }
@@ -2768,16 +2752,14 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\x0eadmitted_index\x18\t \x01(\x04R\radmittedIndex\"P\n" +
 	"\x0eMembershipView\x12 \n" +
 	"\vassociation\x18\x01 \x01(\fR\vassociation\x12\x1c\n" +
-	"\tsuspended\x18\x02 \x01(\bR\tsuspended\"\xc6\x01\n" +
+	"\tsuspended\x18\x02 \x01(\bR\tsuspended\"\x87\x01\n" +
 	"\aKeyView\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\fR\x05keyId\x12\x16\n" +
 	"\x06scopes\x18\x03 \x01(\rR\x06scopes\x12\x1a\n" +
-	"\brecovery\x18\x04 \x01(\bR\brecovery\x12\x18\n" +
-	"\arevoked\x18\x05 \x01(\bR\arevoked\x12\x1f\n" +
-	"\vadded_index\x18\x06 \x01(\x04R\n" +
-	"addedIndex\x12#\n" +
-	"\rrevoked_index\x18\a \x01(\x04R\frevokedIndex\"A\n" +
+	"\brecovery\x18\x04 \x01(\bR\brecovery\x12\x1f\n" +
+	"\vadded_index\x18\x05 \x01(\x04R\n" +
+	"addedIndex\"A\n" +
 	"\fWatchRequest\x12\x1d\n" +
 	"\n" +
 	"from_index\x18\x01 \x01(\x04R\tfromIndex\x12\x12\n" +
