@@ -85,6 +85,23 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+func TestTerminalBreaksTheLastColumn(t *testing.T) {
+	var b bytes.Buffer
+	NewTerminal(&b).table(&Table{Columns: []string{"what", "why"}, Rows: [][]string{{"a thing", strings.Repeat("word ", 40)}}})
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	if len(lines) != 4 {
+		t.Errorf("%d lines, want 4:\n%s", len(lines), b.String())
+	}
+	for _, line := range lines {
+		if len(line) > lineWidth || strings.HasSuffix(line, " ") {
+			t.Errorf("line %q", line)
+		}
+	}
+	if want := strings.Repeat(" ", strings.Index(lines[1], "word")) + "word word"; !strings.HasPrefix(lines[2], want) {
+		t.Errorf("the column goes on as %q", lines[2])
+	}
+}
+
 func TestWrap(t *testing.T) {
 	text := strings.Repeat("word ", 60)
 	for line := range strings.Lines(wrap(text, 6)) {

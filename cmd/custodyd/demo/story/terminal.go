@@ -41,6 +41,9 @@ func (t *Terminal) End(a Act) {
 	}
 }
 
+// tableIndent is what stands before the first column.
+const tableIndent = 6
+
 func (t *Terminal) table(table *Table) {
 	widths := make([]int, len(table.Columns))
 	for _, row := range append([][]string{table.Columns}, table.Rows...) {
@@ -48,21 +51,42 @@ func (t *Terminal) table(table *Table) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
+	last := len(widths) - 1
+	before := tableIndent
+	for _, width := range widths[:last] {
+		before += width + 2
+	}
+	const narrowest = 30
+	widths[last] = min(widths[last], max(lineWidth-before, narrowest))
 	t.row(table, widths, table.Columns)
 	for _, row := range table.Rows {
 		t.row(table, widths, row)
 	}
 }
 
+// row prints one row. What is too long for the last column goes on below it.
 func (t *Terminal) row(table *Table, widths []int, row []string) {
 	var line strings.Builder
-	line.WriteString("     ")
+	line.WriteString(strings.Repeat(" ", tableIndent-1))
+	last := len(row) - 1
 	for i, cell := range row {
-		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+		var rest []string
+		if i == last {
+			broken := strings.Split(breakAt(cell, widths[i]), "\n")
+			cell, rest = broken[0], broken[1:]
+		}
+		pad := strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(cell)))
 		if table.Numbers != nil && table.Numbers[i] {
-			line.WriteString(" " + pad + cell + " ")
+			cell, pad = pad+cell, ""
+		}
+		at := utf8.RuneCountInString(line.String()) + 1
+		if i == last {
+			line.WriteString(" " + cell)
 		} else {
 			line.WriteString(" " + cell + pad + " ")
+		}
+		for _, more := range rest {
+			line.WriteString("\n" + strings.Repeat(" ", at) + more)
 		}
 	}
 	fmt.Fprintln(t.w, strings.TrimRight(line.String(), " "))
@@ -106,17 +130,21 @@ const lineWidth = 110
 // wrap breaks a text into lines, each indented.
 func wrap(text string, indent int) string {
 	prefix := strings.Repeat(" ", indent)
+	return prefix + strings.ReplaceAll(breakAt(text, lineWidth-indent), "\n", "\n"+prefix)
+}
+
+// breakAt breaks a text between words into lines of a width. A word longer than
+// that has a line of its own.
+func breakAt(text string, width int) string {
 	var out strings.Builder
 	used := 0
 	for word := range strings.FieldsSeq(text) {
 		length := utf8.RuneCountInString(word)
 		switch {
 		case used == 0:
-			out.WriteString(prefix)
-			used = indent
-		case used+1+length > lineWidth:
-			out.WriteString("\n" + prefix)
-			used = indent
+		case used+1+length > width:
+			out.WriteByte('\n')
+			used = 0
 		default:
 			out.WriteByte(' ')
 			used++
