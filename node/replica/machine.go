@@ -61,7 +61,9 @@ func (m *machine) Apply(position ledger.Position, commands []consensus.Command) 
 	for i := range commands {
 		results[i].outcomes = merge(judged[i], stand[i], outcomes[i])
 	}
-	m.metrics.observeApply(results, time.Since(started))
+	if len(commands) > 0 {
+		m.metrics.observeApply(results, time.Since(started))
+	}
 	m.applied()
 	out := make([]any, len(results))
 	for i := range results {
