@@ -26,6 +26,9 @@ func deref(p *ledger.Pointer) (ledger.Pointer, bool) {
 // batch before it are on disk. It refuses, with ErrTarget and nothing changed,
 // a pointer to a state that this ledger has not reached.
 func (s *Store) SyncPointer(p ledger.Pointer) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
 	return s.record(func(st *state, w *writer) error {
 		switch {
 		case p.Cluster != st.position.Cluster || p.Index > st.position.Index:
@@ -42,6 +45,9 @@ func (s *Store) SyncPointer(p ledger.Pointer) error {
 // on return. It refuses, with ErrTarget and nothing changed, a target that this
 // ledger is past already.
 func (s *Store) SetTarget(p ledger.Pointer) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
 	return s.record(func(st *state, w *writer) error {
 		if p.Size < st.head.Size {
 			return fmt.Errorf("%w: it has %d entries, the target %d", ErrTarget, st.head.Size, p.Size)

@@ -240,7 +240,11 @@ func (t *Trade) move() ledger.Submission {
 		on.Prev = make([]byte, 32)
 	}
 	if item.Custody.Outside != nil {
-		return t.signed(t.actor(item.Custody.Outside.ReleasedBy), &custodyv1.Event_Reenter{Reenter: &custodyv1.Reenter{Item: on}})
+		by := t.actor(item.Custody.Outside.ReleasedBy)
+		if t.chance(30) {
+			return t.release(on, by)
+		}
+		return t.signed(by, &custodyv1.Event_Reenter{Reenter: &custodyv1.Reenter{Item: on}})
 	}
 	if len(item.Offers) > 0 && t.chance(85) {
 		return t.answer(on, item.Offers[t.pick(len(item.Offers))])
@@ -250,10 +254,17 @@ func (t *Trade) move() ledger.Submission {
 	case t.chance(15):
 		return t.signed(t.actor(item.Registrant), &custodyv1.Event_ItemVoid{ItemVoid: &custodyv1.ItemVoid{Item: on, Reason: custodyv1.VoidReason_VOID_REASON_MISTAKE}})
 	case t.chance(15):
-		reason := custodyv1.OutsideReason(1 + t.pick(2))
-		return t.signed(holder, &custodyv1.Event_Release{Release: &custodyv1.Release{Item: on, Reason: reason, Country: "US"}})
+		return t.release(on, holder)
 	}
 	return t.offer(on, item, holder)
+}
+
+// release gives goods to somebody outside, with an opening of the name.
+func (t *Trade) release(on *custodyv1.ItemRef, by *Actor) ledger.Submission {
+	event := t.envelope(by.ID)
+	event.Body = &custodyv1.Event_Release{Release: &custodyv1.Release{Item: on, Reason: custodyv1.OutsideReason(1 + t.pick(2)), Country: "US"}}
+	opening := t.commit(event, by.ID, custodyv1.PrivateField_PRIVATE_FIELD_COUNTERPARTY, fmt.Sprintf("Customer %d", t.counter))
+	return ledger.Submission{t.candidate(event, []ledger.Opening{opening}, by.Key)}
 }
 
 func (t *Trade) offer(on *custodyv1.ItemRef, item rules.Item, holder *Actor) ledger.Submission {
@@ -314,8 +325,6 @@ func (t *Trade) signed(a *Actor, body any) ledger.Submission {
 	case *custodyv1.Event_Decline:
 		event.Body = b
 	case *custodyv1.Event_Withdraw:
-		event.Body = b
-	case *custodyv1.Event_Release:
 		event.Body = b
 	case *custodyv1.Event_Reenter:
 		event.Body = b
