@@ -13,6 +13,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -150,7 +151,10 @@ func TestRaftConnectionRefusals(t *testing.T) {
 			if err != nil {
 				return
 			}
-			c.Close()
+			go func() {
+				defer c.Close()
+				io.Copy(io.Discard, c)
+			}()
 		}
 	}()
 	defer func() { layer.Close(); <-done }()
@@ -158,6 +162,22 @@ func TestRaftConnectionRefusals(t *testing.T) {
 	if err := dial(client, from, to, testCluster); err != nil {
 		t.Fatalf("a member: %v", err)
 	}
+	// A connection ends when its server is a member no more.
+	own := &raftLayer{acceptQueue: newAcceptQueue(raftAddr(from)), peers: client, server: from, cluster: testCluster}
+	conn, err := own.Dial(raft.ServerAddress(to.String()), 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.recheck() // still a member: nothing happens
+	server.admitServers(func(ServerID) bool { return false })
+	server.recheck()
+	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the connection of a removed server: %v", err)
+	}
+	conn.Close()
+	server.admitServers(func(s ServerID) bool { return s == member })
+
 	refused("another incarnation of a member", dial(client, testServer("a", 2), to, testCluster), helloNotMember)
 	refused("another cluster", dial(client, from, to, [32]byte{9}), helloOtherCluster)
 	refused("another server than the one that runs", dial(client, from, testServer("b", 2), testCluster), helloOtherServer)
