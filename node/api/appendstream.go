@@ -37,13 +37,13 @@ func (s *ledgerService) AppendStream(stream custodyv1.LedgerService_AppendStream
 		window:  newWindow(),
 		answers: make(chan bulkAnswer, StreamWritesMax),
 	}
-	read := make(chan error, 1)
+	readEnd := make(chan error, 1)
 	s.guard.handlers.Go(func() {
-		read <- s.guard.safely(custodyv1.LedgerService_AppendStream_FullMethodName, method{write: true}, func() error { return b.read(stream) })
+		readEnd <- s.guard.safely(custodyv1.LedgerService_AppendStream_FullMethodName, method{write: true}, func() error { return b.read(stream) })
 	})
 	idle := time.NewTimer(s.config.IdleTimeMax)
 	defer idle.Stop()
-	stop := s.guard.stop.Done()
+	stop, read := s.guard.stop.Done(), readEnd
 	var ended error
 	for read != nil || !b.window.empty() {
 		select {
