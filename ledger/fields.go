@@ -56,10 +56,6 @@ func properName(r rune) bool {
 func (f field) must() field      { f.required = true; return f }
 func (f field) upTo(n int) field { f.repeated = n; return f }
 
-func word(n protowire.Number, name string) field {
-	return field{number: n, name: name, shape: shapeString, max: StringBytesMax, alphabet: identifier}
-}
-
 func number(n protowire.Number, name string, max uint64) field {
 	return field{number: n, name: name, shape: shapeUint, max: max}
 }
