@@ -79,7 +79,7 @@ func BenchmarkFailover(b *testing.B) {
 		old := c.leader()
 		b.StartTimer()
 		old.node.gate.close()
-		for done := false; !done; {
+		for done := false; !done; time.Sleep(time.Millisecond) {
 			for _, m := range c.members {
 				if m == old || !m.node.IsLeader() {
 					continue

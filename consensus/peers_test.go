@@ -121,7 +121,7 @@ func TestRaftConnectionRefusals(t *testing.T) {
 	from, to := testServer("a", 1), testServer("b", 1)
 
 	dial := func(p *Peers, from, to ServerID, cluster [32]byte) error {
-		layer := &raftLayer{acceptQueue: newAcceptQueue(raftAddr(from)), peers: p, server: from, cluster: cluster}
+		layer := newRaftLayer(p, from, cluster)
 		conn, err := layer.Dial(raft.ServerAddress(to.String()), 5*time.Second)
 		if err == nil {
 			conn.Close()
@@ -137,7 +137,7 @@ func TestRaftConnectionRefusals(t *testing.T) {
 	}
 	refused("before raft runs", dial(client, from, to, testCluster), helloNotReady)
 
-	layer := &raftLayer{acceptQueue: newAcceptQueue(raftAddr(to)), peers: server, server: to, cluster: testCluster}
+	layer := newRaftLayer(server, to, testCluster)
 	server.mu.Lock()
 	server.layer = layer
 	server.mu.Unlock()
@@ -163,7 +163,7 @@ func TestRaftConnectionRefusals(t *testing.T) {
 		t.Fatalf("a member: %v", err)
 	}
 	// A connection ends when its server is a member no more.
-	own := &raftLayer{acceptQueue: newAcceptQueue(raftAddr(from)), peers: client, server: from, cluster: testCluster}
+	own := newRaftLayer(client, from, testCluster)
 	conn, err := own.Dial(raft.ServerAddress(to.String()), 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestPeerPortGarbage(t *testing.T) {
 		conn.Close()
 	}
 	n.listen("a", nil)
-	client := &raftLayer{acceptQueue: newAcceptQueue(raftAddr(testServer("a", 1))), peers: n.listen("a", nil), server: testServer("a", 1)}
+	client := newRaftLayer(n.listen("a", nil), testServer("a", 1), testCluster)
 	var r *RefusedError
 	if _, err := client.Dial(raft.ServerAddress(testServer("b", 1).String()), 5*time.Second); !errors.As(err, &r) {
 		t.Errorf("after the garbage: %v", err)
@@ -383,6 +383,11 @@ func (c *realCluster) leader() *realMember {
 	var found *realMember
 	c.until("leader", func() bool {
 		for _, m := range c.members {
+			select {
+			case <-m.node.gate.stop:
+				continue
+			default:
+			}
 			if m.node.IsLeader() {
 				found = m
 			}
@@ -425,7 +430,10 @@ func TestRealCluster(t *testing.T) {
 	c.propose(50, "first")
 	c.settle()
 
+	// As after a fatal error: the process is still there and says nothing.
 	old := c.leader()
+	old.node.gate.close()
+	c.until("another leader", func() bool { return c.leader() != old })
 	if err := old.node.Shutdown(); err != nil {
 		t.Fatal(err)
 	}

@@ -58,8 +58,8 @@ func (n *Node) begin(entry []byte, after func()) (*Proposal, error) {
 	future := n.raft.Apply(entry, 0)
 	go func() {
 		defer n.futures.done()
-		defer after()
 		defer close(p.done)
+		defer after() // before the answer: its receiver may propose at once
 		if p.err = n.outcome(future.Error()); p.err != nil {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -24,6 +25,29 @@ type raftLayer struct {
 	peers   *Peers
 	server  ServerID
 	cluster [32]byte
+
+	mu     sync.Mutex
+	dialed map[*dialedConn]struct{} // nil once closed
+}
+
+func newRaftLayer(p *Peers, server ServerID, cluster [32]byte) *raftLayer {
+	return &raftLayer{
+		acceptQueue: newAcceptQueue(raftAddr(server)), peers: p, server: server, cluster: cluster,
+		dialed: make(map[*dialedConn]struct{}),
+	}
+}
+
+// dialedConn is a raft connection that this server opened.
+type dialedConn struct {
+	net.Conn
+	layer *raftLayer
+}
+
+func (c *dialedConn) Close() error {
+	c.layer.mu.Lock()
+	delete(c.layer.dialed, c)
+	c.layer.mu.Unlock()
+	return c.Conn.Close()
 }
 
 // raftAddr is a server id in the place of a network address.
@@ -33,7 +57,7 @@ func (a raftAddr) Network() string { return protocolRaft }
 func (a raftAddr) String() string  { return ServerID(a).String() }
 
 func (p *Peers) raftTransport(server ServerID, cluster [32]byte, logger *slog.Logger) raft.Transport {
-	layer := &raftLayer{acceptQueue: newAcceptQueue(raftAddr(server)), peers: p, server: server, cluster: cluster}
+	layer := newRaftLayer(p, server, cluster)
 	p.mu.Lock()
 	p.layer = layer
 	p.mu.Unlock()
@@ -42,10 +66,19 @@ func (p *Peers) raftTransport(server ServerID, cluster [32]byte, logger *slog.Lo
 	})
 }
 
-// Close implements net.Listener. It also closes the connections that were
-// accepted: raft's transport would wait for their other ends.
+// Close implements net.Listener. It also closes every connection and opens
+// none any more: raft's transport would wait for the other ends of those it
+// accepted, and a leader would go on sending heartbeats over those it opened.
 func (l *raftLayer) Close() error {
 	l.acceptQueue.Close()
+	l.mu.Lock()
+	dialed := l.dialed
+	l.dialed = nil
+	l.mu.Unlock()
+	for c := range dialed {
+		c.Conn.SetDeadline(time.Unix(1, 0))
+		c.Conn.Close()
+	}
 	l.peers.mu.Lock()
 	if l.peers.layer == l {
 		l.peers.layer, l.peers.admit = nil, nil
@@ -83,7 +116,23 @@ func (l *raftLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net
 		conn.Close()
 		return nil, err
 	}
-	return conn, nil
+	return l.keep(conn)
+}
+
+// keep counts a dialed connection, unless the layer is closed.
+func (l *raftLayer) keep(conn net.Conn) (net.Conn, error) {
+	c := &dialedConn{Conn: conn, layer: l}
+	l.mu.Lock()
+	open := l.dialed != nil
+	if open {
+		l.dialed[c] = struct{}{}
+	}
+	l.mu.Unlock()
+	if !open {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	return c, nil
 }
 
 // greetRaft reads the hello of a node and hands the connection to raft when
