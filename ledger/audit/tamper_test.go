@@ -67,7 +67,7 @@ func TestEveryBit(t *testing.T) {
 		shared := state.Replayer()
 		verified := shared.Verify(raws(w.entries[from:]))
 		for bit := range 8 * len(w.entries[i]) {
-			if testing.Short() && bit%13 != 0 {
+			if (testing.Short() || raceDetector) && bit%13 != 0 {
 				continue
 			}
 			items := slices.Clone(verified.items)
