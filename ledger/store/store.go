@@ -63,7 +63,8 @@ func (s *Store) Genesis() (*ledger.Genesis, []byte) { return s.genesis, s.genesi
 // LedgerID gives the id of the ledger.
 func (s *Store) LedgerID() ledger.LedgerID { return s.id }
 
-// Head gives the number of entries and the root over them.
+// Head gives the number of entries and the root over them. A snapshot that is
+// taken while an Apply runs may be one batch ahead of it.
 func (s *Store) Head() (size uint64, root merkle.Hash) {
 	head := s.state.Load().head
 	return head.Size, head.Root
