@@ -340,11 +340,23 @@ func (r *auditReport) Text(w io.Writer) {
 		}
 	}
 	if r.OK {
-		fmt.Fprintf(w, "audit: ok: entries %d to %d verified, %d items, root %s\n", r.From, r.Size-1, r.Items, r.Root)
+		fmt.Fprintf(w, "audit: ok: %s, %d items, root %s\n", r.verified(), r.Items, r.Root)
 	}
 	if r.State != "" {
 		fmt.Fprintf(w, "verified state saved in %s\n", r.State)
 	}
+}
+
+// verified says which entries this audit went through. The genesis is the one
+// of the file, so that an audit from it begins with entry 0.
+func (r *auditReport) verified() string {
+	switch {
+	case r.From == 1:
+		return fmt.Sprintf("entries 0 to %d verified", r.Size-1)
+	case r.From == r.Size:
+		return fmt.Sprintf("%d entries verified before, nothing new", r.Size)
+	}
+	return fmt.Sprintf("entries %d to %d verified, those before them earlier", r.From, r.Size-1)
 }
 
 // verdict gives the findings as an error, which decides the exit code.

@@ -109,7 +109,7 @@ func describe(err error) fault {
 			f.Hint = "An earlier send of the same event got no answer and may still be recorded; look again before you sign anything else."
 		}
 	case errors.As(err, &unreachable):
-		f.Hint = "Nothing was recorded. Check the network and the addresses (--node), and that the genesis file is the one of these nodes."
+		f.Hint = "Nothing was recorded. Check that most nodes run and can be reached (--node), and that the genesis file is theirs; then try again."
 	case errors.Is(err, context.Canceled):
 		f.Message = "interrupted"
 	}

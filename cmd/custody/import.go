@@ -248,7 +248,7 @@ func (a *app) importRows(ctx context.Context, r *importReport, rows []*stock.Row
 	err = i.run(ctx, rows)
 	i.bar.done()
 	if flags.items != "" {
-		err = errors.Join(err, i.writeItems(flags.items, rows))
+		err = errors.Join(err, i.writeItems(ctx, flags.items, rows))
 	}
 	return err
 }
@@ -268,24 +268,52 @@ func contentHash(row *stock.Row) ([32]byte, error) {
 	return sha256.Sum256(append(b, row.Price...)), err
 }
 
-// writeItems writes which item each line became, as far as the journal knows.
-func (i *importer) writeItems(path string, rows []*stock.Row) error {
+// writeItems writes which item each line became: from the journal, and where an
+// earlier import without this journal registered it, from the ledger.
+func (i *importer) writeItems(ctx context.Context, path string, rows []*stock.Row) error {
+	var registered map[string]string
+	var records [][]string
+	for _, row := range rows {
+		reference := row.Reference(i.session.key.ReferenceSecret)
+		record, ok := i.journal.Lookup(reference)
+		item := ""
+		switch {
+		case ok && record.Outcome == journal.Recorded:
+			item = client.RegisteredItem(record.Event).String()
+		case ok && record.Outcome == journal.Taken:
+			if registered == nil {
+				var err error
+				if registered, err = i.registered(ctx); err != nil {
+					return err
+				}
+			}
+			item = registered[string(reference[:])]
+		}
+		if item != "" {
+			records = append(records, []string{strconv.Itoa(row.Line), row.Stock, item})
+		}
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	w := csv.NewWriter(f)
-	err = w.Write([]string{"line", "stock", "item"})
-	for _, row := range rows {
-		record, ok := i.journal.Lookup(row.Reference(i.session.key.ReferenceSecret))
-		if !ok || record.Outcome != journal.Recorded {
-			continue
+	return errors.Join(w.Write([]string{"line", "stock", "item"}), w.WriteAll(records), f.Sync(), f.Close())
+}
+
+// registered gives the party's items by reference.
+func (i *importer) registered(ctx context.Context) (map[string]string, error) {
+	party := i.session.author.Party()
+	items := map[string]string{}
+	for view, err := range i.session.ListItems(ctx, client.ItemQuery{Registrant: &party}, client.Linearizable) {
+		if err != nil {
+			return nil, err
 		}
-		item := client.RegisteredItem(record.Event)
-		err = errors.Join(err, w.Write([]string{strconv.Itoa(row.Line), row.Stock, item.String()}))
+		if view.Status == custodyv1.ItemStatus_ITEM_STATUS_LIVE {
+			items[string(view.Registration.GetReference())] = ledger.ItemID(view.Item).String()
+		}
 	}
-	w.Flush()
-	return errors.Join(err, w.Error(), f.Sync(), f.Close())
+	return items, nil
 }
 
 // sentenceOf is the sentence of a refusal.

@@ -138,17 +138,17 @@ func (i *importer) prepare(rows []*stock.Row) ([]outgoing, error) {
 }
 
 func (i *importer) sign(row *stock.Row, reference ledger.Reference, content [32]byte) (journal.Record, error) {
-	private, err := privateValues(i.session.author, row.Price, row.Stock)
+	openings, err := draw(i.session.author, price(row.Price), stockNumber(row.Stock))
 	if err != nil {
 		return journal.Record{}, err
 	}
 	row.Register.Reference = reference[:]
-	event, err := i.session.author.Register(row.Register, private...)
+	event, err := i.session.author.Register(row.Register, openings...)
 	if err != nil {
 		return journal.Record{}, err
 	}
 	record := journal.Record{Reference: reference, Content: content, Event: event}
-	return record, i.openings.Add(event.ID(), client.RegisteredItem(event), private...)
+	return record, i.openings.Add(event.ID(), client.RegisteredItem(event), openings...)
 }
 
 // take files the results that were delivered so far.
@@ -174,8 +174,9 @@ func (i *importer) settle(out outgoing, result client.Result, again *[]*stock.Ro
 	var refused *client.Refused
 	switch {
 	case result.Err == nil:
+		// A duplicate that this run signed is the stream's own second send.
 		receipt := result.Receipts[0]
-		if receipt.Duplicate {
+		if receipt.Duplicate && out.resent {
 			i.report.Already++
 		} else {
 			i.report.Registered++

@@ -77,7 +77,7 @@ With --stock running the same command again registers nothing twice.`,
 	f.StringVar(&flags.exportedFrom, "exported-from", "", "country it was exported from")
 	f.StringVar(&flags.stock, "stock", "", "your stock number; only you can tell it from what is on the ledger")
 	f.StringVar(&flags.price, "price", "", "amount and currency, such as \"4500 USD\"; only a salted hash goes on the ledger")
-	f.StringVar(&flags.openings, "openings", "", "`file` that keeps private values and salts; default: the key file's name and .openings")
+	openingsFlag(cmd, &flags.openings)
 	choice(cmd, &flags.material, "material", "what it is")
 	choice(cmd, &flags.nature, "nature", "how it came into being")
 	choice(cmd, &flags.acquisition, "acquired", "how it came to you, where the record begins")
@@ -108,16 +108,16 @@ func (a *app) itemRegister(ctx context.Context, flags *registerFlags) error {
 		reference := stock.StockReference(s.key.ReferenceSecret, flags.stock)
 		register.Reference = reference[:]
 	}
-	private, err := privateValues(s.author, flags.price, flags.stock)
+	openings, err := draw(s.author, price(flags.price), stockNumber(flags.stock))
 	if err != nil {
 		return err
 	}
-	event, err := s.author.Register(register, private...)
+	event, err := s.author.Register(register, openings...)
 	if err != nil {
 		return err
 	}
 	item := client.RegisteredItem(event)
-	if err := a.keepOpenings(flags.openings, event.ID(), item, private); err != nil {
+	if err := a.keepOpenings(flags.openings, event.ID(), item, openings); err != nil {
 		return err
 	}
 	receipt, err := s.Append(ctx, event)
@@ -251,36 +251,51 @@ func hashFile(path string) ([]byte, error) {
 	return h.Sum(nil), err
 }
 
-// privateValues draws salts for a price and a stock number, as far as there
-// are any.
-func privateValues(author *client.Author, price, stockNumber string) ([]ledger.Opening, error) {
-	var private []ledger.Opening
-	for _, value := range []struct {
-		field custodyv1.PrivateField
-		text  string
-	}{
-		{custodyv1.PrivateField_PRIVATE_FIELD_PRICE, price},
-		{custodyv1.PrivateField_PRIVATE_FIELD_STOCK_NUMBER, stockNumber},
-	} {
-		if value.text == "" {
+// private is a value that the ledger gets as a salted hash only.
+type private struct {
+	field custodyv1.PrivateField
+	value string
+}
+
+// draw gives an opening with a fresh salt for each value that is not empty.
+func draw(author *client.Author, values ...private) ([]ledger.Opening, error) {
+	var openings []ledger.Opening
+	for _, p := range values {
+		if p.value == "" {
 			continue
 		}
-		if len(value.text) > ledger.OpeningValueBytesMax {
-			return nil, fmt.Errorf("%.40q...: expected at most %d bytes", value.text, ledger.OpeningValueBytesMax)
+		if len(p.value) > ledger.OpeningValueBytesMax {
+			return nil, fmt.Errorf("%.40q...: expected at most %d bytes", p.value, ledger.OpeningValueBytesMax)
 		}
-		opening, err := author.Private(value.field, value.text)
+		opening, err := author.Private(p.field, p.value)
 		if err != nil {
 			return nil, err
 		}
-		private = append(private, opening)
+		openings = append(openings, opening)
 	}
-	return private, nil
+	return openings, nil
+}
+
+func price(value string) private {
+	return private{custodyv1.PrivateField_PRIVATE_FIELD_PRICE, value}
+}
+
+func stockNumber(value string) private {
+	return private{custodyv1.PrivateField_PRIVATE_FIELD_STOCK_NUMBER, value}
+}
+
+func counterparty(value string) private {
+	return private{custodyv1.PrivateField_PRIVATE_FIELD_COUNTERPARTY, value}
+}
+
+func openingsFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "openings", "", "`file` that keeps private values and salts; default: the key file's name and .openings")
 }
 
 // keepOpenings puts salts and values on disk before an event that commits to
 // them is sent.
-func (a *app) keepOpenings(path string, event ledger.EventID, item ledger.ItemID, private []ledger.Opening) error {
-	if len(private) == 0 {
+func (a *app) keepOpenings(path string, event ledger.EventID, item ledger.ItemID, openings []ledger.Opening) error {
+	if len(openings) == 0 {
 		return nil
 	}
 	if path == "" {
@@ -290,7 +305,7 @@ func (a *app) keepOpenings(path string, event ledger.EventID, item ledger.ItemID
 	if err != nil {
 		return err
 	}
-	return errors.Join(o.Add(event, item, private...), o.Close())
+	return errors.Join(o.Add(event, item, openings...), o.Close())
 }
 
 func (a *app) itemVoidCommand() *cobra.Command {
@@ -303,7 +318,7 @@ func (a *app) itemVoidCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.move(cmd.Context(), args[0], on, movement{
 				done: "The registration of item %s is taken back.",
-				sign: func(author *client.Author, ref ledger.ItemRef, _ *custodyv1.ItemView) (ledger.SignedEvent, error) {
+				sign: func(author *client.Author, ref ledger.ItemRef, _ *custodyv1.ItemView, _ []ledger.Opening) (ledger.SignedEvent, error) {
 					return author.Void(ref, reason)
 				},
 			})

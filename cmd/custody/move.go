@@ -30,16 +30,18 @@ func (on *buildOn) addOffer(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&on.offer, "offer", "", "`event` id of the sending that you answer; default: the open one")
 }
 
-// movement is one event on an item.
+// movement is one event on an item: sign for one that stands by itself, answers
+// and respond for one that answers an open offer.
 type movement struct {
 	done string // sentence with the item's id
-	// answers tells whether an open offer suits the command; nil for a command
-	// that answers none.
-	answers func(offer *custodyv1.OpenOffer, party ledger.PartyID) bool
+	// private is what the event commits to; the salts are kept in openings.
+	private  []private
+	openings string
 	// sign builds the event. view is nil if the caller said what to build on.
-	sign     func(author *client.Author, ref ledger.ItemRef, view *custodyv1.ItemView) (ledger.SignedEvent, error)
-	respond  func(author *client.Author, ref ledger.ItemRef, offer ledger.EventID) (ledger.SignedEvent, error)
-	openings func(event ledger.SignedEvent) error
+	sign func(author *client.Author, ref ledger.ItemRef, view *custodyv1.ItemView, openings []ledger.Opening) (ledger.SignedEvent, error)
+	// answers tells whether an open offer is one that the command is for.
+	answers func(offer *custodyv1.OpenOffer, party ledger.PartyID) bool
+	respond func(author *client.Author, ref ledger.ItemRef, offer ledger.EventID) (ledger.SignedEvent, error)
 }
 
 // move signs an event on the current state of an item, or on the one that the
@@ -58,14 +60,16 @@ func (a *app) move(ctx context.Context, itemText string, on buildOn, m movement)
 	if err != nil {
 		return err
 	}
-	event, err := m.event(s.author, on, ref, view)
+	openings, err := draw(s.author, m.private...)
 	if err != nil {
 		return err
 	}
-	if m.openings != nil {
-		if err := m.openings(event); err != nil {
-			return err
-		}
+	event, err := m.event(s.author, on, ref, view, openings)
+	if err != nil {
+		return err
+	}
+	if err := a.keepOpenings(m.openings, event.ID(), item, openings); err != nil {
+		return err
 	}
 	receipt, err := s.Append(ctx, event)
 	if err != nil {
@@ -98,9 +102,9 @@ func (on buildOn) reference(ctx context.Context, c *client.Client, item ledger.I
 	return ref, response.Item, nil
 }
 
-func (m movement) event(author *client.Author, on buildOn, ref ledger.ItemRef, view *custodyv1.ItemView) (ledger.SignedEvent, error) {
+func (m movement) event(author *client.Author, on buildOn, ref ledger.ItemRef, view *custodyv1.ItemView, openings []ledger.Opening) (ledger.SignedEvent, error) {
 	if m.answers == nil {
-		return m.sign(author, ref, view)
+		return m.sign(author, ref, view, openings)
 	}
 	if on.offer != "" {
 		offer, err := ledger.ParseEventID(on.offer)
@@ -167,7 +171,7 @@ goods are on their way already and the sending stays open until it is answered.`
 	f.StringVar(&flags.until, "until", "", "last `day` of a memo, such as 2027-01-31, or 60d")
 	f.BoolVar(&flags.goodsLeft, "goods-left", false, "the goods have left already")
 	f.StringVar(&flags.price, "price", "", "amount and currency, such as \"4500 USD\"; only a salted hash goes on the ledger")
-	f.StringVar(&flags.openings, "openings", "", "`file` that keeps private values and salts; default: the key file's name and .openings")
+	openingsFlag(cmd, &flags.openings)
 	choice(cmd, &flags.mode, "mode", "how")
 	flags.on.add(cmd)
 	if err := cmd.MarkFlagRequired("mode"); err != nil {
@@ -198,10 +202,11 @@ func (a *app) send(ctx context.Context, item string, flags sendFlags) error {
 			return err
 		}
 	}
-	var private []ledger.Opening
-	m := movement{
-		done: "Item %s is sent (" + words.Of(flags.mode) + "); the answer is due by " + words.Time(uint64(terms.ExpiresAt.UnixMilli())) + ".",
-		sign: func(author *client.Author, ref ledger.ItemRef, view *custodyv1.ItemView) (ledger.SignedEvent, error) {
+	return a.move(ctx, item, flags.on, movement{
+		done:     "Item %s is sent (" + words.Of(flags.mode) + "); the answer is due by " + words.Time(uint64(terms.ExpiresAt.UnixMilli())) + ".",
+		private:  []private{price(flags.price)},
+		openings: flags.openings,
+		sign: func(author *client.Author, ref ledger.ItemRef, view *custodyv1.ItemView, openings []ledger.Opening) (ledger.SignedEvent, error) {
 			terms := terms
 			if flags.to == "" {
 				var err error
@@ -209,21 +214,9 @@ func (a *app) send(ctx context.Context, item string, flags sendFlags) error {
 					return ledger.SignedEvent{}, err
 				}
 			}
-			var err error
-			if private, err = privateValues(author, flags.price, ""); err != nil {
-				return ledger.SignedEvent{}, err
-			}
-			return author.Offer(ref, terms, private...)
+			return author.Offer(ref, terms, openings...)
 		},
-	}
-	m.openings = func(event ledger.SignedEvent) error {
-		id, err := parseItem(item)
-		if err != nil {
-			return err
-		}
-		return a.keepOpenings(flags.openings, event.ID(), id, private)
-	}
-	return a.move(ctx, item, flags.on, m)
+	})
 }
 
 // otherSide finds the receiver that a mode leaves no choice of.
@@ -329,28 +322,32 @@ func (a *app) withdrawCommand() *cobra.Command {
 
 func (a *app) releaseCommand() *cobra.Command {
 	var reason custodyv1.OutsideReason
-	var country string
+	var country, name, openingsPath string
 	var on buildOn
 	cmd := &cobra.Command{
-		Use:   "release ITEM --country FR --reason sold",
+		Use:   "release ITEM --to NAME --country FR --reason sold",
 		Short: "Say that an item went to somebody who is not on the ledger",
-		Long:  "Say that an item went to somebody who is not on the ledger: sold, or on memo.\nOnly you can bring it back with 'custody reenter'; the gap stays visible.",
+		Long:  "Say that an item went to somebody who is not on the ledger: sold, or on memo.\nThe ledger gets a salted hash of the name. Only you can bring the item back with\n'custody reenter'; the gap stays visible.",
 		Args:  arguments("ITEM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !ledger.IsCountry(country) {
 				return usage(cmd, "--country %q: expected an ISO 3166-1 code of two letters such as FR", country)
 			}
 			return a.move(cmd.Context(), args[0], on, movement{
-				done: "Item %s is released (" + words.Of(reason) + ") to somebody outside the ledger, in " + country + ".",
-				sign: func(author *client.Author, ref ledger.ItemRef, _ *custodyv1.ItemView) (ledger.SignedEvent, error) {
-					return author.Release(ref, reason, country)
+				done:     "Item %s is released (" + words.Of(reason) + ") to somebody outside the ledger, in " + country + ".",
+				private:  []private{counterparty(name)},
+				openings: openingsPath,
+				sign: func(author *client.Author, ref ledger.ItemRef, _ *custodyv1.ItemView, openings []ledger.Opening) (ledger.SignedEvent, error) {
+					return author.Release(ref, reason, country, openings...)
 				},
 			})
 		},
 	}
 	cmd.Flags().StringVar(&country, "country", "", "where to, ISO 3166-1 `code`")
 	choice(cmd, &reason, "reason", "why")
-	for _, required := range []string{"country", "reason"} {
+	cmd.Flags().StringVar(&name, "to", "", "`name` of who has the goods now")
+	openingsFlag(cmd, &openingsPath)
+	for _, required := range []string{"to", "country", "reason"} {
 		if err := cmd.MarkFlagRequired(required); err != nil {
 			panic(err)
 		}
@@ -368,7 +365,7 @@ func (a *app) reenterCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.move(cmd.Context(), args[0], on, movement{
 				done: "Item %s is back with you.",
-				sign: func(author *client.Author, ref ledger.ItemRef, _ *custodyv1.ItemView) (ledger.SignedEvent, error) {
+				sign: func(author *client.Author, ref ledger.ItemRef, _ *custodyv1.ItemView, _ []ledger.Opening) (ledger.SignedEvent, error) {
 					return author.Reenter(ref)
 				},
 			})
