@@ -46,7 +46,7 @@ func TestFlightTimesEitherOrderOfEnds(t *testing.T) {
 func TestReportNamesWhatItWasMeasuredOn(t *testing.T) {
 	r := &Report{Commit: "abc", Go: "go1", CPUs: 2, Nodes: 3, Fsync: true, EventBytes: 400, RoundMs: 2000, Rows: []Row{{Name: "append, streamed", Clients: 16, Rate: 1234}}}
 	var table bytes.Buffer
-	r.Write(&table)
+	r.Text(&table)
 	for _, want := range []string{"3 nodes on 2 cores", "400-byte", "abc", "append, streamed", "1234"} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, table.String())

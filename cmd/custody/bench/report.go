@@ -79,8 +79,8 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// Write prints the report as a table.
-func (r *Report) Write(w io.Writer) {
+// Text prints the report as a table.
+func (r *Report) Text(w io.Writer) {
 	fmt.Fprintf(w, "%d nodes on %d cores, load on the same machine; fsync on, TLS on; %d-byte signed events; rounds of %s; %s, commit %s\n\n",
 		r.Nodes, r.CPUs, r.EventBytes, time.Duration(r.RoundMs)*time.Millisecond, r.Go, r.Commit)
 	fmt.Fprintf(w, "%-32s %8s %12s %19s %10s %10s %8s\n", "load", "clients", "per second", "(lowest–highest)", "p50 ms", "p99 ms", "failed")
