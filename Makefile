@@ -14,7 +14,7 @@ TOOLS        := bin/tools
 TOOL_SOURCES := scripts/tools/go.mod scripts/tools/go.sum $(wildcard scripts/tools/*/*.go)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check generate fuzz clean
+.PHONY: help build demo test check generate bench fuzz clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: $(TOOLS)/.built ## format, vet, staticcheck, generated code, import order
 
 generate: $(TOOLS)/.built ## write the Go files of proto/ anew (imports are relative to proto/)
 	$(TOOLS)/protogen -root proto -plugins $(TOOLS)
+
+bench: build ## measure appends, reads and an audit on three nodes of this machine; figures as JSON in bin/bench.json
+	bin/custody bench --json bin/bench.json $(ARGS)
 
 fuzz: ## run every fuzz test for FUZZTIME, by default 10s
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
