@@ -112,6 +112,9 @@ func (m *memLedger) Target() (ledger.Pointer, bool) {
 func (m *memLedger) SyncPointer(p ledger.Pointer) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if p.Cluster != m.now.position.Cluster || p.Index > m.now.position.Index || p.Size > uint64(len(m.now.entries)) {
+		return fmt.Errorf("pointer %+v at %v", p, m.now.position)
+	}
 	m.now.pointer = &p
 	m.sync()
 	return nil

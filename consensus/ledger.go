@@ -19,9 +19,10 @@ var ErrDiverged = errors.New("consensus: this ledger is not the cluster's")
 // own store, so that it can never say more than the entries beside it.
 //
 // Consensus calls the writing methods from one goroutine at a time and never
-// while Machine.Apply or CatchUp.CatchUp runs. The reading methods may be
-// called at any time from any goroutine. An error from a writing method ends
-// the process: the write may or may not have reached the disk.
+// while Machine.Apply runs; while CatchUp.CatchUp runs it calls SetTarget
+// alone. The reading methods may be called at any time from any goroutine. An
+// error from a writing method ends the process: the write may or may not have
+// reached the disk.
 type Ledger interface {
 	// Position returns what the last Machine.Apply or AdoptTarget stored.
 	// After a crash it is the position that belongs to exactly the entries
@@ -37,7 +38,8 @@ type Ledger interface {
 
 	// SyncPointer stores p in place of the pointer before. On return p and
 	// every batch that was written before the call are on disk: raft deletes
-	// the log entries that could rebuild them as soon as it returns.
+	// the log entries that could rebuild them as soon as it returns. p is at or
+	// below Position, and names what the ledger is or was.
 	SyncPointer(p ledger.Pointer) error
 
 	// Target returns the pointer that this ledger is catching up to; ok is

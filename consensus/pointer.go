@@ -256,7 +256,15 @@ func (f *fsm) savePointer(p ledger.Pointer) error {
 		return fmt.Errorf("consensus: pointer to %d after one to %d", p.Index, last.Index)
 	}
 	done := f.dog.watch("a pointer")
-	err := f.ledger.SyncPointer(p)
+	var err error
+	if f.position().Index < p.Index {
+		// What came after the last command was not for the machine; the position
+		// follows, so that no pointer is ahead of its ledger.
+		_, err = f.applyRun(p.Position(), nil)
+	}
+	if err == nil {
+		err = f.ledger.SyncPointer(p)
+	}
 	done()
 	if err != nil {
 		f.stop(fmt.Errorf("consensus: store a pointer: %w", err))
