@@ -110,7 +110,7 @@ func outcomeOf(response *custodyv1.ProposeResponse, events int) (ledger.Outcome,
 		if f.GrpcCode != uint32(codes.FailedPrecondition) {
 			return ledger.Outcome{}, 0, errorOf(f.Reason, f.Message)
 		}
-		if int(f.Event) >= events {
+		if int(f.Event) >= max(events, 1) {
 			return ledger.Outcome{}, 0, fmt.Errorf("%w: the leader refuses event %d of %d", consensus.ErrOutcomeUnknown, f.Event, events)
 		}
 		rejection := &ledger.Rejection{Reason: ledger.Reason(f.Reason), Field: f.Field, Message: f.Message}
