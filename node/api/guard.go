@@ -45,9 +45,8 @@ func (g *guard) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	guarded := *desc
 	guarded.Methods, guarded.Streams = nil, nil
 	for _, m := range desc.Methods {
-		fullMethod := "/" + desc.ServiceName + "/" + m.MethodName
-		handle := func(stream *guardedStream) error { return g.unary(fullMethod, impl, m, stream) }
-		guarded.Streams = append(guarded.Streams, g.stream(fullMethod, m.MethodName, handle))
+		handle := func(stream *guardedStream) error { return g.unary(impl, m, stream) }
+		guarded.Streams = append(guarded.Streams, g.stream("/"+desc.ServiceName+"/"+m.MethodName, m.MethodName, handle))
 	}
 	for _, s := range desc.Streams {
 		fullMethod := "/" + desc.ServiceName + "/" + s.StreamName
@@ -141,17 +140,15 @@ func (g *guard) panicked(where string, p any, write bool) *fault {
 }
 
 // unary serves a method of one request and one answer.
-func (g *guard) unary(fullMethod string, impl any, m grpc.MethodDesc, stream *guardedStream) error {
+func (g *guard) unary(impl any, m grpc.MethodDesc, stream *guardedStream) error {
 	ctx, cancel := g.capped(stream)
 	defer cancel()
 	answer, err := m.Handler(impl, ctx, stream.receiveOnly, nil)
 	if err != nil {
 		return err
 	}
-	if !methods[fullMethod].contents {
-		return stream.ServerStream.SendMsg(answer) // too small to wait for its reader
-	}
-	return g.watched(fullMethod, stream, func() error { return stream.SendMsg(answer) })
+	// A single message never waits for its reader: the transport keeps it.
+	return stream.ServerStream.SendMsg(answer)
 }
 
 // capped bounds the time of a call and tells its caller if that is less than

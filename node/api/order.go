@@ -52,15 +52,17 @@ func reach(events []*ledger.Event) (changes, reads []touched) {
 		acting := touchedParty(event.Party[:])
 		switch body := event.Body.(type) {
 		case *custodyv1.PartyAdmit:
-			changes = append(changes, acting)
+			reads = append(reads, acting)
 			if key, err := sign.ParsePublicKey(body.Key); err == nil {
 				admitted := ledger.NewPartyID(key.ID())
 				changes = append(changes, touchedParty(admitted[:]))
 			}
 		case *custodyv1.PartySponsor:
-			changes = append(changes, acting, touchedParty(body.Party))
+			reads = append(reads, acting)
+			changes = append(changes, touchedParty(body.Party))
 		case *custodyv1.PartySuspend:
-			changes = append(changes, acting, touchedParty(body.Party))
+			reads = append(reads, acting)
+			changes = append(changes, touchedParty(body.Party))
 		case *custodyv1.KeyAdd, *custodyv1.KeyRevoke:
 			changes = append(changes, acting)
 		case *custodyv1.ItemRegister:

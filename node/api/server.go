@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -129,6 +130,7 @@ type Server struct {
 	health    *health.Server
 	verifiers *verifiers
 	stop      context.CancelFunc
+	shutdown  sync.Once
 }
 
 // New makes a server. It serves nothing before Serve; health says NOT_SERVING
@@ -216,8 +218,13 @@ func (s *Server) Serve(listener net.Listener) error {
 
 // Shutdown says NOT_SERVING, ends watches and streams with STOPPING, waits for
 // calls that are being answered until ctx ends, and then cuts them off. Nothing
-// of the server runs after it returned. The backend must work until then.
+// of the server runs after it returned. The backend must work until then. A
+// second call waits for the first.
 func (s *Server) Shutdown(ctx context.Context) {
+	s.shutdown.Do(func() { s.end(ctx) })
+}
+
+func (s *Server) end(ctx context.Context) {
 	s.health.Shutdown()
 	s.stop()
 	graceful := make(chan struct{})
