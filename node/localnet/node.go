@@ -150,8 +150,8 @@ func (n *Node) Stop(ctx context.Context) error {
 	select {
 	case <-n.process.ended:
 	case <-ctx.Done():
-		n.process.kill()
-		return n.failure("did not end after SIGTERM and was killed")
+		n.process.quit()
+		return n.failure("did not end after SIGTERM and was made to; where its goroutines were stands in the log")
 	}
 	if n.process.err != nil {
 		return n.failure("after SIGTERM " + n.process.outcome())

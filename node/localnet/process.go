@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // process is one run of a program, with its output in a file.
@@ -82,6 +83,20 @@ func (p *process) kill() {
 
 // terminate asks the process to end. It does not wait.
 func (p *process) terminate() { _ = p.command.Process.Signal(syscall.SIGTERM) }
+
+// quitTimeout is how long a process may take to say where it is.
+const quitTimeout = 5 * time.Second
+
+// quit ends a process that hangs with SIGQUIT, on which a Go program writes the
+// stacks of its goroutines.
+func (p *process) quit() {
+	_ = p.command.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-p.ended:
+	case <-time.After(quitTimeout):
+		p.kill()
+	}
+}
 
 // outcome says how the process ended, in words.
 func (p *process) outcome() string {
