@@ -48,7 +48,14 @@ func Run(ctx context.Context, config Config, options Options) error {
 	}
 	select {
 	case <-ctx.Done():
-		return n.Close()
+	case err := <-n.Fatal():
+		return fmt.Errorf("%w: %w", ErrFatal, err)
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- n.Close() }()
+	select {
+	case err := <-stopped:
+		return err
 	case err := <-n.Fatal():
 		return fmt.Errorf("%w: %w", ErrFatal, err)
 	}

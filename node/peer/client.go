@@ -28,6 +28,10 @@ const (
 	keepaliveTime    = 10 * time.Second
 	keepaliveTimeout = 5 * time.Second
 	reconnectMax     = time.Second
+
+	// answerPatience is how long a node may take for one proof or one run of
+	// entries. Without it a peer that hangs would hold up a catch-up for ever.
+	answerPatience = 30 * time.Second
 )
 
 // Client calls the other nodes of the ledger. Connections are made when they
@@ -124,19 +128,30 @@ func (c *Client) Entries(ctx context.Context, node string, from, to uint64, each
 	if err != nil {
 		return err
 	}
+	caller := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	patience := time.AfterFunc(answerPatience, cancel)
+	defer patience.Stop()
+	failed := func(err error) error {
+		if caller.Err() == nil && ctx.Err() != nil {
+			return fmt.Errorf("peer: node %s gave no entry for %v", node, answerPatience)
+		}
+		return readError(caller, err)
+	}
 	stream, err := custodyv1.NewPeerServiceClient(conn).PeerEntries(ctx, &custodyv1.PeerEntriesRequest{From: from, To: to})
 	if err != nil {
-		return readError(ctx, err)
+		return failed(err)
 	}
 	for next := from; next < to; {
+		patience.Reset(answerPatience)
 		response, err := stream.Recv()
+		patience.Stop()
 		if err == io.EOF {
 			return fmt.Errorf("peer: node %s ended its entries at %d of %d", node, next, to)
 		}
 		if err != nil {
-			return readError(ctx, err)
+			return failed(err)
 		}
 		if response.From != next || len(response.Entries) == 0 || uint64(len(response.Entries)) > to-next {
 			return fmt.Errorf("peer: node %s gave %d entries from %d where %d to %d were asked for", node, len(response.Entries), response.From, next, to)
@@ -160,6 +175,8 @@ func (c *Client) Consistency(ctx context.Context, node string, from, to uint64) 
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	defer cancel()
 	response, err := custodyv1.NewAuditServiceClient(conn).GetConsistencyProof(ctx, &custodyv1.GetConsistencyProofRequest{From: from, To: to})
 	if err != nil {
 		return nil, readError(ctx, err)

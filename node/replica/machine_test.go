@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/custodyledger/custodyledger/consensus"
 	"github.com/custodyledger/custodyledger/ledger"
@@ -133,8 +134,7 @@ func TestBadCommandsAreRejectionsAlike(t *testing.T) {
 	forged[2+1+2] ^= 1 // first byte of the first signature
 	cut := encodeCommand(trade.Now, [][]byte{encoded(good)})
 	cut = cut[:len(cut)-1]
-	undecodable := encoded(good)
-	undecodable = append([]byte{0, 1, 1, 0, 64}, make([]byte, 64)...)
+	undecodable := append([]byte{0, 1, 1, 0, 64}, make([]byte, 64)...)
 	undecodable = binary.BigEndian.AppendUint32(append(undecodable, 0), 3)
 	undecodable = append(undecodable, 0xff, 0xff, 0xff)
 	wrongOpening := ledger.Submission{good[0]}
@@ -246,5 +246,56 @@ func TestVerifiedCacheIsBoundedAndKeyedBySignatures(t *testing.T) {
 		if c.bytes > verifiedBytesMax {
 			t.Fatalf("%d bytes are kept", c.bytes)
 		}
+	}
+}
+
+func TestTimesFarAheadAreNotStored(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_000)
+	r := &Replica{clock: func() time.Time { return now }}
+	command := func(at time.Time) []byte { return encodeCommand(uint64(at.UnixMilli()), nil) }
+	for _, c := range []struct {
+		at   time.Time
+		fits bool
+	}{
+		{now, true},
+		{now.Add(-time.Hour), true}, // a slow clock only makes events expire later
+		{now.Add(CommandAheadMax), true},
+		{now.Add(CommandAheadMax + time.Millisecond), false},
+		{time.UnixMilli(1 << 60), false},
+	} {
+		if err := r.checkCommand(command(c.at)); (err == nil) != c.fits {
+			t.Errorf("%v: %v", c.at, err)
+		}
+	}
+	if err := r.checkCommand([]byte{commandVersion}); !errors.Is(err, errCommand) {
+		t.Errorf("got %v", err)
+	}
+	b := command(now)
+	b[0]++
+	if err := r.checkCommand(b); !errors.Is(err, errCommandVersion) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSubmissionsPastTheLimitAreRefused(t *testing.T) {
+	metrics, err := NewMetrics(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Replica{slots: make(chan struct{}, 2), metrics: metrics}
+	for range cap(r.slots) {
+		if !r.enter() {
+			t.Fatal("a place up to the limit is refused")
+		}
+	}
+	if _, err := r.Submit(t.Context(), nil); !errors.Is(err, consensus.ErrOverloaded) {
+		t.Errorf("submit: %v", err)
+	}
+	if _, _, err := r.Propose(t.Context(), nil); !errors.Is(err, consensus.ErrOverloaded) {
+		t.Errorf("propose: %v", err)
+	}
+	r.leave()
+	if !r.enter() {
+		t.Error("a place that was given back is refused")
 	}
 }

@@ -27,7 +27,11 @@ func (r *Replica) Submit(ctx context.Context, submission ledger.Submission) (led
 }
 
 func (r *Replica) submit(ctx context.Context, submission ledger.Submission) (ledger.Outcome, error) {
-	outcome, _, err := r.Propose(ctx, submission)
+	if !r.enter() {
+		return ledger.Outcome{}, consensus.ErrOverloaded
+	}
+	defer r.leave()
+	outcome, _, err := r.propose(ctx, submission)
 	var elsewhere *consensus.NotLeaderError
 	if !errors.As(err, &elsewhere) || elsewhere.Leader == "" || elsewhere.Leader == r.self.Node {
 		return outcome, err
@@ -38,18 +42,32 @@ func (r *Replica) submit(ctx context.Context, submission ledger.Submission) (led
 // Propose is Submit without forwarding. It also gives the raft index at which
 // the submission was applied.
 func (r *Replica) Propose(ctx context.Context, submission ledger.Submission) (ledger.Outcome, uint64, error) {
+	if !r.enter() {
+		return ledger.Outcome{}, 0, consensus.ErrOverloaded
+	}
+	defer r.leave()
+	return r.propose(ctx, submission)
+}
+
+// enter takes one of the places for submissions that are worked on at a time.
+func (r *Replica) enter() bool {
+	select {
+	case r.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *Replica) leave() { <-r.slots }
+
+func (r *Replica) propose(ctx context.Context, submission ledger.Submission) (ledger.Outcome, uint64, error) {
 	if err := r.mayPropose(); err != nil {
 		return ledger.Outcome{}, 0, err
 	}
 	w, rejection := newWaiting(submission)
 	if rejection != nil {
 		return ledger.Outcome{Rejection: rejection}, 0, nil
-	}
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	default:
-		return ledger.Outcome{}, 0, consensus.ErrOverloaded
 	}
 	r.remember(submission)
 	if err := r.batcher.Submit(w); err != nil {
