@@ -174,6 +174,9 @@ func (f *registerFlags) registration() (*custodyv1.ItemRegister, error) {
 		}
 	}
 	if about, err := stock.Check(r); err != nil {
+		if about == "" {
+			return nil, err
+		}
 		return nil, fmt.Errorf("--%s: expected %w", about, err)
 	}
 	return r, nil
@@ -181,14 +184,6 @@ func (f *registerFlags) registration() (*custodyv1.ItemRegister, error) {
 
 func (f *registerFlags) describe() (*custodyv1.Description, error) {
 	d := &f.description
-	for name, text := range map[string]string{"--shape": d.Shape, "--species": d.Species, "--colour": d.Colour, "--clarity": d.Clarity, "--cut": d.Cut} {
-		if text == "" {
-			continue
-		}
-		if err := stock.Word(text); err != nil {
-			return nil, fmt.Errorf("%s %q: expected %w", name, text, err)
-		}
-	}
 	for _, number := range []struct {
 		name, text string
 		read       func(string) (uint32, error)
@@ -223,14 +218,6 @@ func (f *registerFlags) describe() (*custodyv1.Description, error) {
 }
 
 func (f *registerFlags) outsideIDs() ([]*custodyv1.OutsideId, error) {
-	for name, text := range map[string]string{"--lab": f.lab, "--report": f.report, "--inscription": f.inscription} {
-		if text == "" {
-			continue
-		}
-		if err := stock.Word(text); err != nil {
-			return nil, fmt.Errorf("%s %q: expected %w", name, text, err)
-		}
-	}
 	switch numbers := f.report != "" || f.inscription != ""; {
 	case numbers && f.lab == "":
 		return nil, errors.New("--lab is missing: say who issued the report or inscription")

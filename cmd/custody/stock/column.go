@@ -103,36 +103,6 @@ func (b *builder) finish() (columnName string, err error) {
 	return Check(r)
 }
 
-// Check finds what a registration says that does not fit together. It names
-// the column at fault; the error says what was expected.
-func Check(r *custodyv1.ItemRegister) (columnName string, err error) {
-	species, kind := r.GetDescription().GetSpecies(), r.Origin[0].Kind
-	grown := kind == custodyv1.OriginKind_ORIGIN_KIND_LAB_GROWN
-	mined := kind == custodyv1.OriginKind_ORIGIN_KIND_MINED || kind == custodyv1.OriginKind_ORIGIN_KIND_BY_PRODUCT
-	pearl := r.Material == custodyv1.Material_MATERIAL_PEARL
-	switch {
-	case r.Nature == 0:
-		return "nature", fmt.Errorf("whether the goods are %s", words.List(words.All[custodyv1.Nature](), "or"))
-	case r.Material == custodyv1.Material_MATERIAL_GEM && species == "":
-		return "species", errors.New("the species of a gem, such as corundum or beryl")
-	case r.Material == custodyv1.Material_MATERIAL_DIAMOND && species != "":
-		return "species", errors.New("nothing here for a diamond, or material gem")
-	case r.Nature == custodyv1.Nature_NATURE_CULTURED && !pearl:
-		return "nature", errors.New("cultured for pearls only; stones are natural or lab-grown")
-	case r.Nature == custodyv1.Nature_NATURE_LAB_GROWN && pearl:
-		return "nature", errors.New("natural or cultured for a pearl")
-	case uint64(r.Count) > r.Mass.Micrograms:
-		return "pieces", errors.New("fewer pieces: so many cannot weigh so little")
-	case grown && r.Nature != custodyv1.Nature_NATURE_LAB_GROWN:
-		return "origin", errors.New("lab-grown origin for lab-grown goods only")
-	case !grown && kind != custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN && r.Nature == custodyv1.Nature_NATURE_LAB_GROWN:
-		return "origin", errors.New("lab-grown, unknown or nothing as the origin of lab-grown goods")
-	case mined && r.Nature != custodyv1.Nature_NATURE_NATURAL && r.Nature != custodyv1.Nature_NATURE_COMPOSITE:
-		return "origin", errors.New("mining countries for natural and composite goods only")
-	}
-	return "", nil
-}
-
 func (b *builder) outsideIDs() error {
 	if b.lab == "" && (b.report != "" || b.inscription != "") {
 		return errors.New("the laboratory or other issuer of the report or inscription, in column lab")
@@ -142,19 +112,6 @@ func (b *builder) outsideIDs() error {
 	}
 	b.row.Register.OutsideIds = OutsideIDs(b.lab, b.report, b.inscription)
 	return nil
-}
-
-// OutsideIDs gives the outside ids for a report and an inscription of one
-// issuer; an empty number gives none.
-func OutsideIDs(issuer, report, inscription string) []*custodyv1.OutsideId {
-	var ids []*custodyv1.OutsideId
-	if report != "" {
-		ids = append(ids, &custodyv1.OutsideId{Kind: custodyv1.OutsideIdKind_OUTSIDE_ID_KIND_LABORATORY_REPORT, Issuer: issuer, Number: report})
-	}
-	if inscription != "" {
-		ids = append(ids, &custodyv1.OutsideId{Kind: custodyv1.OutsideIdKind_OUTSIDE_ID_KIND_INSCRIPTION, Issuer: issuer, Number: inscription})
-	}
-	return ids
 }
 
 // stockBytesMax is what an opening of the ledger can hold.
@@ -222,9 +179,6 @@ func choice[E words.Enum](set func(*builder, E)) func(*builder, string) error {
 
 func text(set func(*custodyv1.Description, string)) func(*builder, string) error {
 	return func(b *builder, cell string) error {
-		if err := Word(cell); err != nil {
-			return err
-		}
 		set(b.description(), cell)
 		return nil
 	}
@@ -233,7 +187,7 @@ func text(set func(*custodyv1.Description, string)) func(*builder, string) error
 func outside(set func(*builder, string)) func(*builder, string) error {
 	return func(b *builder, cell string) error {
 		set(b, cell)
-		return Word(cell)
+		return nil
 	}
 }
 
@@ -257,16 +211,4 @@ func percent(set func(*custodyv1.Description, uint32)) func(*builder, string) er
 		set(b.description(), permyriad)
 		return nil
 	}
-}
-
-// Word checks that text may stand in a description or an outside id. The error
-// says what is expected.
-func Word(text string) error {
-	outside := func(r rune) bool {
-		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune(" -+./()", r))
-	}
-	if text == "" || len(text) > ledger.StringBytesMax || strings.TrimSpace(text) != text || strings.ContainsFunc(text, outside) {
-		return fmt.Errorf("1 to %d letters A to Z, digits, spaces and - + . / ( )", ledger.StringBytesMax)
-	}
-	return nil
 }

@@ -407,8 +407,9 @@ func (l *List) row(line int, cells []string, stocks map[string]int) (*Row, *Prob
 
 // place finds where a column stands.
 func (l *List) place(name string) (column int, header string) {
+	wanted := columnNamed(name)
 	for i, c := range l.columns {
-		if c != nil && c.name == name {
+		if c != nil && c == wanted {
 			return i + 1, l.header[i]
 		}
 	}

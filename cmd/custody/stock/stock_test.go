@@ -185,7 +185,7 @@ func TestIdentity(t *testing.T) {
 
 func TestOwnColumns(t *testing.T) {
 	const list = `stock;Weight;pieces;material;nature;species;shape;origin;lab;report;inscription;acquired;note
-P-7;12.5;40;gem;natural;corundum;oval;LK/MG,LK;EXLAB;123 456;EXLAB 123456;produced;"a ""fine"" parcel; sorted"
+P-7;12.5;40;gem;natural;Corundum;Oval;LK/MG,LK;EXLAB;123 456;EXLAB 123456;produced;"a ""fine"" parcel; sorted"
 L-1;0.31;1;diamond;Lab Grown;;round;;;;;;
 B-1;2;;pearl;cultured;;;;;;;;
 M-1;1;;diamond;natural;;;by-product CA;;;;;
@@ -200,7 +200,7 @@ R-1;1;;diamond;natural;;;recycled;;;;;
 	parcel, grown := rows[0].Register, rows[1].Register
 	if parcel.Form != custodyv1.Form_FORM_COUNTED_PARCEL || parcel.Count != 40 || parcel.Mass.Micrograms != 2_500_000 ||
 		parcel.Description.Species != "corundum" || fmt.Sprint(parcel.Origin[0].Countries) != "[LK MG]" ||
-		parcel.Origin[0].Kind != custodyv1.OriginKind_ORIGIN_KIND_MINED || len(parcel.OutsideIds) != 2 ||
+		parcel.Origin[0].Kind != custodyv1.OriginKind_ORIGIN_KIND_MINED || len(parcel.OutsideIds) != 2 || parcel.OutsideIds[0].Number != "123456" ||
 		parcel.Acquisition != custodyv1.Acquisition_ACQUISITION_PRODUCED {
 		t.Errorf("parcel: %v", parcel)
 	}
@@ -263,8 +263,10 @@ func TestBadCells(t *testing.T) {
 		"carat,pieces\n1,0\n":                                "whole number of pieces",
 		"carat,pieces\n1,1.5\n":                              "whole number of pieces",
 		"carat,pieces\n0.000005,2\n":                         "fewer pieces",
-		"carat,clarity\n1,VS_1\n":                            "letters A to Z",
-		"carat,clarity\n1," + strings.Repeat("I", 65) + "\n": "1 to 64",
+		"carat,clarity\n1,VS_1\n":                            "column 2 (clarity): found \"VS_1\", expected what the ledger's rules permit",
+		"carat,colour\n1,E for Anna\n":                       "is not among the words",
+		"carat,lab,report\n1,EXLAB,12#3\n":                   "column 3 (report)",
+		"carat,clarity\n1," + strings.Repeat("I", 65) + "\n": "at most 64",
 		"carat,material\n1,gold\n":                           "diamond, gem or pearl",
 		"carat,material\n1,gem\n":                            "species of a gem",
 		"carat,species\n1,beryl\n":                           "nothing here for a diamond",

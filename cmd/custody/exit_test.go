@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/custodyledger/custodyledger/cmd/custody/words"
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/audit"
+	"github.com/custodyledger/custodyledger/node/client"
+)
+
+// Every reason leads to exit code 2, its own sentence and its code, in text and
+// in JSON.
+func TestRefusalsAreExplained(t *testing.T) {
+	for _, reason := range ledger.Reasons {
+		err := fmt.Errorf("while doing: %w", &client.Refused{Reason: reason, Field: "a.b", Message: "what the node said", Node: "host:1", Code: codes.FailedPrecondition})
+		if code := exitCode(err); code != exitRefused {
+			t.Errorf("%s: exit code %d", reason, code)
+		}
+		text := reported(t, err, "text")
+		for _, want := range []string{words.Sentence(reason), "[" + string(reason) + "]", "node host:1: at a.b: what the node said"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %q is not in %q", reason, want, text)
+			}
+		}
+		var f struct{ Error fault }
+		if err := json.Unmarshal([]byte(reported(t, err, "json")), &f); err != nil {
+			t.Fatal(err)
+		}
+		if f.Error.Reason != reason || f.Error.Exit != exitRefused || f.Error.Sentence != words.Sentence(reason) || f.Error.Field != "a.b" {
+			t.Errorf("%s: %+v", reason, f.Error)
+		}
+	}
+}
+
+func reported(t *testing.T, err error, output string) string {
+	t.Helper()
+	var out bytes.Buffer
+	a := &app{err: &out, output: output}
+	a.report(err)
+	return out.String()
+}
+
+func TestExitCodesTellKindsApart(t *testing.T) {
+	unreachable := &client.Unreachable{Causes: []client.NodeError{{Node: "host:1", Err: errors.New("connection refused")}}}
+	for _, c := range []struct {
+		err  error
+		code int
+		want string
+	}{
+		{errors.New("no such file"), exitLocal, "custody: no such file\n"},
+		{&usageError{command: "custody send", text: "2 arguments"}, exitLocal, "'custody send --help' says how it is used."},
+		{unreachable, exitUnreachable, "host:1: connection refused"},
+		{unreachable, exitUnreachable, "Nothing was recorded."},
+		{&client.OutcomeUnknown{Event: ledger.EventID{0xab}, Cause: unreachable}, exitUnknown, "'custody receipt ab0000"},
+		{&client.OutcomeUnknown{Event: ledger.EventID{0xab}, Cause: unreachable}, exitUnknown, "[OUTCOME_UNKNOWN]"},
+		{&client.Tampered{Node: "host:1", Index: 17, What: "a proof does not hold"}, exitTampered, "custody: entry 17: the answer of host:1 does not verify"},
+		{&client.Tampered{Node: "host:1", Index: ledger.NoLink, What: "x"}, exitTampered, "custody: the answer of host:1"},
+		{(&auditReport{findings: 1, Sources: []sourceReport{{Finding: &audit.Finding{Source: "folder x", Index: 5, Kind: audit.ChainBroken, Message: "m"}}}}).verdict(), exitTampered, "folder x: entry 5: chain-broken: m"},
+		{(&auditReport{unread: unreachable}).verdict(), exitUnreachable, "audit: not finished"},
+		{&client.Refused{Reason: ledger.EventExpired, EarlierSendUnknown: true}, exitRefused, "may still be recorded"},
+	} {
+		if code := exitCode(c.err); code != c.code {
+			t.Errorf("%v: exit code %d, want %d", c.err, code, c.code)
+		}
+		if text := reported(t, c.err, "text"); !strings.Contains(text, c.want) {
+			t.Errorf("%v: %q is not in %q", c.err, c.want, text)
+		}
+	}
+	if exitCode(nil) != exitDone || (&auditReport{OK: true}).verdict() != nil {
+		t.Error("no error is not success")
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	now := time.Date(2026, 11, 23, 18, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"14d":                  now.AddDate(0, 0, 14),
+		"36h":                  now.Add(36 * time.Hour),
+		"90m":                  now.Add(90 * time.Minute),
+		"2027-01-31":           time.Date(2027, 1, 31, 23, 59, 59, 999e6, time.UTC),
+		"2027-01-31T18:00:00Z": time.Date(2027, 1, 31, 18, 0, 0, 0, time.UTC),
+	} {
+		if got, err := deadline(now, text); err != nil || !got.Equal(want) {
+			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "d", "0d", "-1d", "1.5d", "0h", "-5h", "tomorrow", "2027-02-29", "31.01.2027", "99999d"} {
+		if got, err := deadline(now, text); err == nil {
+			t.Errorf("%q reads as %v", text, got)
+		}
+	}
+}
