@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/ledger/store/storetest"
 )
@@ -62,5 +63,45 @@ func BenchmarkApply(b *testing.B) {
 				b.Fatal(err)
 			}
 		})
+	}
+}
+
+// BenchmarkProof reads an item, its receipt and an inclusion proof from a new
+// snapshot of a ledger of 50,000 entries.
+func BenchmarkProof(b *testing.B) {
+	trade, submissions, _ := stock(b, 50_000)
+	dir := b.TempDir() + "/ledger"
+	if err := store.Create(dir, trade.File, store.Options{}); err != nil {
+		b.Fatal(err)
+	}
+	s, err := store.Open(dir, store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for from := 0; from < len(submissions); from += 500 {
+		to := min(from+500, len(submissions))
+		if _, err := s.Apply(at(uint64(to)), []store.Batch{{At: trade.Now, Submissions: submissions[from:to]}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		event := submissions[2+i*7919%50_000][0].ID
+		snapshot := s.Snapshot()
+		_, item := snapshot.Item(ledger.NewItemID(event, 0))
+		receipt, ok, err := snapshot.Receipt(event)
+		if err != nil || ok != item {
+			b.Fatal(ok, item, err)
+		}
+		if _, err := merkle.InclusionProof(snapshot, receipt.Index, snapshot.Size()); err != nil {
+			b.Fatal(err)
+		}
+		if err := snapshot.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
 	}
 }

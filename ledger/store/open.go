@@ -96,7 +96,7 @@ func openPebble(dir string, opts Options, adapt func(*pebble.Options)) (*Store, 
 		return nil, err
 	}
 	p.Cache = pebble.NewCache(opts.CacheBytes)
-	s := &Store{failure: f, readOnly: opts.ReadOnly, cache: p.Cache}
+	s := &Store{failure: f, readOnly: opts.ReadOnly, cache: p.Cache, cached: newStateCache(), tree: newTreeCache()}
 	disk := &failStopFS{FS: p.FS, failure: f}
 	p.FS = disk
 	err = f.guard(func() error {

@@ -36,7 +36,7 @@ type Options struct {
 // Defaults of Options.
 const (
 	CacheBytesDefault    = 64 << 20
-	MemTableBytesDefault = 16 << 20
+	MemTableBytesDefault = 32 << 20
 )
 
 // pebbleFormat is the format of Pebble's own files. It may be raised, never
@@ -61,7 +61,7 @@ func (o Options) pebbleOptions(f *failure) *pebble.Options {
 		EventListener:               f.listener(o.ReadOnly),
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       2,
+		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       24,
 		LBaseMaxBytes:               64 << 20,
 		MaxOpenFiles:                openFilesMax,

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/ledger/store/storetest"
@@ -270,8 +271,10 @@ func TestSnapshotStays(t *testing.T) {
 			_, err := s.Items(3, ledger.PartyID{}, ledger.ItemID{}, 1)
 			return err
 		},
-		"no hashes":       func(s *store.Snapshot) error { _, err := s.Hashes(0, 1, 1); return err },
-		"too many hashes": func(s *store.Snapshot) error { _, err := s.Hashes(0, 0, 257); return err },
+		"no hashes":           func(s *store.Snapshot) error { _, err := s.Hashes(0, 1, 1); return err },
+		"hashes past the end": func(s *store.Snapshot) error { _, err := s.Hashes(0, s.Size(), s.Size()+1); return err },
+		"no such level":       func(s *store.Snapshot) error { _, err := s.Hashes(8, 0, 1); return err },
+		"too many hashes":     func(s *store.Snapshot) error { _, err := s.Hashes(0, 0, 257); return err },
 	} {
 		if err := refused(snapshots[0]); !errors.Is(err, store.ErrRange) {
 			t.Errorf("%s: %v", name, err)
@@ -290,4 +293,41 @@ func TestSnapshotStays(t *testing.T) {
 		}
 	}
 	closeStore(t, s)
+}
+
+// TestTreeRows reads the tree at many sizes past several full rows, by snapshots
+// of different sizes that share what they read.
+func TestTreeRows(t *testing.T) {
+	trade := storetest.NewTrade(picks(13))
+	s := found(t, trade, storetest.NewCrashable().Options())
+	var snapshots []*store.Snapshot
+	submissions := []ledger.Submission{trade.Admit()}
+	for i := range uint64(7) {
+		for len(submissions) < 100 {
+			submissions = append(submissions, trade.Register(trade.Dealers[0]))
+		}
+		trade.Twin.Apply(trade.Now, submissions...)
+		if _, err := s.Apply(at(i+1), []store.Batch{{At: trade.Now, Submissions: submissions}}); err != nil {
+			t.Fatal(err)
+		}
+		submissions = nil
+		snapshots = append(snapshots, s.Snapshot())
+	}
+	if size, _ := s.Head(); size < 600 {
+		t.Fatal("too few entries for two full rows")
+	}
+	for _, snapshot := range snapshots {
+		for size := uint64(1); size <= snapshot.Size(); size += 13 {
+			if root, err := merkle.RootAt(snapshot, size); err != nil || root != trade.Twin.RootAt(size) {
+				t.Fatalf("root at %d in a ledger of %d: %v", size, snapshot.Size(), err)
+			}
+			proof, err := merkle.InclusionProof(snapshot, size-1, snapshot.Size())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := merkle.VerifyInclusion(size-1, snapshot.Size(), trade.Twin.Leaves[size-1], proof, snapshot.Root()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }

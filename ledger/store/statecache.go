@@ -9,6 +9,13 @@ import (
 // cachedMax is how many parties, and how many keys, the writer keeps decoded.
 const cachedMax = 8192
 
+func newStateCache() stateCache {
+	return stateCache{
+		parties: generations[ledger.PartyID, rules.Party]{max: cachedMax},
+		keys:    generations[sign.KeyID, rules.Key]{max: cachedMax},
+	}
+}
+
 // stateCache keeps parties and keys as they are after the last batch: nearly
 // every event reads the same few. It is under Store.writing.
 type stateCache struct {
@@ -29,6 +36,7 @@ func (c *stateCache) put(changes rules.Changes) {
 // generations is a bounded cache without a clock: recent takes what is asked
 // for and becomes older when it holds half; what was older is forgotten.
 type generations[K comparable, V any] struct {
+	max           int
 	recent, older map[K]V
 }
 
@@ -44,7 +52,7 @@ func (g *generations[K, V]) get(key K) (V, bool) {
 }
 
 func (g *generations[K, V]) put(key K, value V) {
-	if g.recent == nil || len(g.recent) >= cachedMax/2 {
+	if g.recent == nil || len(g.recent) >= g.max/2 {
 		g.recent, g.older = make(map[K]V), g.recent
 	}
 	g.recent[key] = value

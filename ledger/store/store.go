@@ -43,6 +43,7 @@ type Store struct {
 	cached   stateCache       // under writing
 
 	state atomic.Pointer[state]
+	tree  *treeCache
 
 	lifecycle sync.RWMutex // held for reading while a snapshot is taken
 	closed    bool         // under lifecycle
