@@ -180,13 +180,15 @@ func (p *play) ending(ctx context.Context) error {
 		fmt.Fprintln(out, summary)
 		return nil
 	}
-	fmt.Fprintf(out, "%s\n\nThe nodes go on serving until you press Ctrl-C. Talk to them:\n", summary)
+	fmt.Fprintf(out, "%s\n\nThe nodes go on serving. Talk to them:\n", summary)
 	for _, command := range p.story.Commands {
 		fmt.Fprintf(out, "\n  # %s\n  %s\n", command.What, command.Line)
 	}
-	fmt.Fprintln(out)
+	fmt.Fprintf(out, "\n%s\n", readyLine)
 	return p.serve(ctx)
 }
+
+const readyLine = "Press Ctrl-C to stop them."
 
 func (p *play) writePage(path string) error {
 	f, err := os.Create(path)

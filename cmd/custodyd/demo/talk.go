@@ -15,9 +15,9 @@ func (p *play) commands() []story.Command {
 	return []story.Command{
 		{What: "first, in the same shell: which ledger, whose key", Line: environment},
 		{What: "how the nodes are", Line: fmt.Sprintf("%s status --genesis %s", p.options.Custodyd, p.path(genesisPath))},
-		{What: "what the shop holds now", Line: custody + " list"},
+		{What: "what the shop holds now", Line: custody + " list --holder"},
 		{What: "the stone whose history was told", Line: fmt.Sprintf("%s history %s", custody, p.stones[longest].Item)},
-		{What: "put a stone of your own on the ledger", Line: custody + " item register --carat 1.01 --nature natural --stock MINE-1"},
+		{What: "put a stone of your own on the ledger", Line: custody + " item register --carat 1.01 --nature natural --acquired bought-from-non-member"},
 		{What: "sell a stone of the shop to another dealer", Line: fmt.Sprintf("%s send %s --to %s --mode sale", custody, stone, other)},
 		{What: "receive it there", Line: fmt.Sprintf("%s receive %s --key %s", custody, stone, p.path(keyPath(p.dealers[1])))},
 		{What: "verify everything again", Line: custody + " audit"},
