@@ -308,3 +308,6 @@ func (w *World) Submission(events ...ledger.SignedEvent) ledger.Submission {
 
 // options of a store that no test outlives.
 func memoryOptions() store.Options { return storetest.NewCrashable().Options() }
+
+// Certificate gives the TLS key of the node at a position of the genesis.
+func (w *World) Certificate(node int) tls.Certificate { return w.certificate[node] }
