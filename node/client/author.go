@@ -138,7 +138,8 @@ func (a *Author) Withdraw(item ledger.ItemRef, offer ledger.EventID) (ledger.Sig
 	return a.sign(&custodyv1.Event{Body: &custodyv1.Event_Withdraw{Withdraw: body}}, nil)
 }
 
-// Release sends goods to somebody who is not on the ledger.
+// Release sends goods to somebody who is not on the ledger, whose name must be
+// among private as PRIVATE_FIELD_COUNTERPARTY.
 func (a *Author) Release(item ledger.ItemRef, reason custodyv1.OutsideReason, country string, private ...ledger.Opening) (ledger.SignedEvent, error) {
 	body := &custodyv1.Release{Item: itemRef(item), Reason: reason, Country: country}
 	return a.sign(&custodyv1.Event{Body: &custodyv1.Event_Release{Release: body}}, private)
