@@ -213,6 +213,7 @@ func TestBadInput(t *testing.T) {
 		{"4 unknown service", invoke(ctx, conn, "/custody.v1.AdminService/Erase", nil), problem{code: codes.Unimplemented}, ""},
 		{"4 peer service", invoke(ctx, conn, custodyv1.PeerService_ReadIndex_FullMethodName, nil), problem{code: codes.Unimplemented}, ""},
 		{"5 message over the limit", invoke(ctx, conn, custodyv1.LedgerService_Append_FullMethodName, make([]byte, client.RequestBytesMax+1)), problem{code: codes.ResourceExhausted}, fmt.Sprint(client.RequestBytesMax)},
+		{"5 message at the limit", invoke(ctx, conn, custodyv1.LedgerService_Append_FullMethodName, make([]byte, client.RequestBytesMax)), problem{code: codes.InvalidArgument, reason: "MALFORMED"}, ""},
 		{"6 undecodable", invoke(ctx, conn, custodyv1.LedgerService_Append_FullMethodName, []byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")), problem{code: codes.InvalidArgument, reason: "MALFORMED"}, "byte 0"},
 		{"6 undecodable, a stream", streamed(ctx, conn, []byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")), problem{code: codes.InvalidArgument, reason: "MALFORMED"}, "byte 0"},
 		{"6 undecodable, audit", invoke(ctx, conn, custodyv1.AuditService_GetTreeHead_FullMethodName, []byte{0xff}), problem{code: codes.InvalidArgument, reason: "MALFORMED"}, ""},

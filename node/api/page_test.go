@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/node/api"
 	"github.com/custodyledger/custodyledger/node/api/apitest"
 	"github.com/custodyledger/custodyledger/node/client"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
@@ -142,6 +143,22 @@ func TestTokensAreBoundToTheirQuestion(t *testing.T) {
 		forged[i] ^= 1
 		if p := problemOf(t, second(service.ListItems(t.Context(), holder(forged)))); p.reason != "PAGE_TOKEN_INVALID" {
 			t.Errorf("byte %d changed: %+v", i, p)
+		}
+	}
+}
+
+func TestPageSizeAtTheLimit(t *testing.T) {
+	w := apitest.New(t)
+	service := custodyv1.NewLedgerServiceClient(connect(t, w.Serve(0, w.Backend, nil)))
+	dealer := w.Dealer()
+	party := dealer.Party()
+	for range api.PageSizeDefault + 1 {
+		w.Record(w.Register(dealer))
+	}
+	for size, want := range map[uint32]int{0: api.PageSizeDefault, 1: 1, api.PageSizeMax: api.PageSizeDefault + 1} {
+		page, err := service.ListItems(t.Context(), &custodyv1.ListItemsRequest{By: &custodyv1.ListItemsRequest_Holder{Holder: party[:]}, PageSize: size})
+		if err != nil || len(page.Items) != want || (len(page.NextPageToken) == 0) != (want > api.PageSizeDefault) {
+			t.Errorf("page size %d: %d items, %v", size, len(page.GetItems()), err)
 		}
 	}
 }

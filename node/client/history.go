@@ -81,8 +81,8 @@ func outputOf(entry Entry) (ledger.ItemID, bool) {
 // node applies them, each verified, until ctx ends or a node refuses. With an
 // item only the entries that name it are given; without one, each entry must
 // hold the leaf hash of the one before. A node that goes away is replaced by
-// the next one; the last pair has an error. An index beyond the end of the
-// ledger waits until it is there.
+// the next one; the last pair has an error. The next index to come may be
+// watched; one beyond it is refused with ReasonOutOfRange.
 func (c *Client) Watch(ctx context.Context, from uint64, item *ledger.ItemID) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		w := watch{client: c, next: from, item: item, yield: yield}

@@ -1,0 +1,83 @@
+package client_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/node/api/apitest"
+	"github.com/custodyledger/custodyledger/node/client"
+)
+
+// signedStones signs registrations of one dealer.
+func signedStones(b *testing.B, w *apitest.World) []ledger.SignedEvent {
+	b.Helper()
+	dealer := w.Dealer()
+	events := make([]ledger.SignedEvent, b.N)
+	for i := range events {
+		events[i] = w.Register(dealer)
+	}
+	return events
+}
+
+// BenchmarkAppend is one event a call, many callers, without raft: TLS, decoding,
+// signatures, rules and the store.
+func BenchmarkAppend(b *testing.B) {
+	w := apitest.New(b)
+	c := w.Client(nil, w.Serve(0, w.Backend, nil))
+	events := signedStones(b, w)
+	var next atomic.Int64
+	b.ReportAllocs()
+	b.SetParallelism(32)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := c.Append(b.Context(), events[next.Add(1)-1]); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+// BenchmarkStream is the same over one stream.
+func BenchmarkStream(b *testing.B) {
+	w := apitest.New(b)
+	c := w.Client(nil, w.Serve(0, w.Backend, nil))
+	events := signedStones(b, w)
+	b.ReportAllocs()
+	b.ResetTimer()
+	stream := c.Stream(b.Context(), 0, func(r client.Result) {
+		if r.Err != nil {
+			b.Error(r.Err)
+		}
+	})
+	for _, event := range events {
+		if _, err := stream.Send(client.Write{Event: event}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := stream.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkGetItem is one read a call, many callers.
+func BenchmarkGetItem(b *testing.B) {
+	w := apitest.New(b)
+	c := w.Client(nil, w.Serve(0, w.Backend, nil))
+	registration := w.Register(w.Dealer())
+	w.Record(registration)
+	item := client.RegisteredItem(registration)
+	b.ReportAllocs()
+	b.SetParallelism(32)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := c.GetItem(b.Context(), item, client.Linearizable); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
