@@ -3,13 +3,11 @@ package localnet_test
 import (
 	"bytes"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -29,6 +27,25 @@ func TestTerminate(t *testing.T) {
 	n.must(n.Stop(n.ctx)) // all of them; fails unless each exits with 0
 	n.must(n.Start(n.ctx))
 	n.verify()
+}
+
+// A node that does not come up says why.
+func TestStartFails(t *testing.T) {
+	n := start(t, nil)
+	node := n.followers()[0]
+	n.must(node.Stop(n.ctx))
+	listener, err := net.Listen("tcp", node.PeerAddress)
+	n.must(err)
+	err = node.Restart(n.ctx)
+	listener.Close()
+	if !errors.Is(err, localnet.ErrAddressInUse) || !strings.Contains(err.Error(), node.PeerAddress) {
+		t.Errorf("with its port taken: %v", err)
+	}
+	n.must(os.Remove(n.GenesisPath()))
+	err = node.Restart(n.ctx)
+	if err == nil || !strings.Contains(err.Error(), "genesis.json") || !strings.Contains(err.Error(), node.LogPath()) {
+		t.Errorf("without a genesis: %v", err)
+	}
 }
 
 // A folder has one process.
@@ -86,68 +103,6 @@ func (n *network) refused(node *localnet.Node, word string, arguments ...string)
 	}
 	if !strings.Contains(output, word) {
 		n.t.Fatalf("custodyd %s: expected %q in what it says:\n%s", strings.Join(arguments, " "), word, output)
-	}
-}
-
-// A leader whose disk is full gives up and ends; the others carry on. With room
-// again it catches up.
-func TestFullDisk(t *testing.T) {
-	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
-		t.Skip("mounting a small file system takes Linux and root")
-	}
-	var small *localnet.Node
-	n := start(t, func(net *localnet.Net) {
-		small = net.Nodes()[0]
-		mountSmall(t, small.DataDir())
-	})
-	load := n.trade(100)
-	n.finish(load)
-	fill(t, filepath.Join(small.DataDir(), "something-else"))
-	load = n.trade(500)
-	n.finish(load) // by the two others, if need be
-	n.must(small.WaitEnd(n.ctx))
-	if err := os.Remove(filepath.Join(small.DataDir(), "something-else")); err != nil {
-		t.Fatal(err)
-	}
-	n.must(small.Restart(n.ctx))
-	n.verify()
-}
-
-// mountSmall puts a file system of a few megabytes in a folder's place, with
-// the folder's content.
-func mountSmall(t *testing.T, dir string) {
-	t.Helper()
-	content := dir + "-content"
-	if err := os.Rename(dir, content); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=192m,mode=0700"); err != nil {
-		t.Skipf("no small file system can be mounted here: %v", err)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
-	if err := os.CopyFS(dir, os.DirFS(content)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// fill writes a file until nothing more fits.
-func fill(t *testing.T, path string) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	block := bytes.Repeat([]byte{0x55}, 64<<10)
-	for {
-		if _, err := f.Write(block); errors.Is(err, syscall.ENOSPC) {
-			return
-		} else if err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

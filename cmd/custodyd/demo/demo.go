@@ -86,7 +86,10 @@ func Run(ctx context.Context, options Options) error {
 	}
 	defer p.close()
 	p.told.Opening(p.story)
-	if err := p.acts(ctx); err != nil {
+	switch err := p.acts(ctx); {
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted; the nodes are stopped, the files so far lie in %s", p.dir)
+	case err != nil:
 		return fmt.Errorf("%w\n(everything lies in %s)", err, p.dir)
 	}
 	return p.ending(ctx)
