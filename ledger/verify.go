@@ -12,26 +12,39 @@ type VerifiedEvent struct{ *Event }
 func Verify(verifier *sign.Verifier, events []*Event) (verified []VerifiedEvent, rejections []*Rejection) {
 	verified = make([]VerifiedEvent, len(events))
 	rejections = make([]*Rejection, len(events))
-	batch := verifier.NewBatch()
+	verdicts := verdicts(verifier, events)
 	for i, event := range events {
 		verified[i] = VerifiedEvent{event}
-		for s, key := range event.Signers {
-			batch.Add(key, event.signingBytes, event.Signed.Signatures[s])
+		if verdicts == nil {
+			continue
 		}
-	}
-	ok, verdicts := batch.Verify()
-	if ok {
-		return verified, rejections
-	}
-	position := 0
-	for i, event := range events {
 		for s, key := range event.Signers {
-			if err := verdicts[position+s]; err != nil && rejections[i] == nil {
+			if err := verdicts[s]; err != nil && rejections[i] == nil {
 				rejections[i] = RejectField(BadSignature, "signatures", "signature %d, by key %s, does not hold: %v; sign the exact event bytes under payload type %s", s, KeyIDText(key.ID()), err, sign.EventPayloadType)
 				verified[i] = VerifiedEvent{}
 			}
 		}
-		position += len(event.Signers)
+		verdicts = verdicts[len(event.Signers):]
 	}
 	return verified, rejections
+}
+
+// verdicts gives one verdict a signature, in order; nil if all hold. A batch has
+// a price of its own, so a lone signature is verified by itself.
+func verdicts(verifier *sign.Verifier, events []*Event) []error {
+	if len(events) == 1 && len(events[0].Signers) == 1 {
+		event := events[0]
+		if err := verifier.Verify(event.Signers[0], event.signingBytes, event.Signed.Signatures[0]); err != nil {
+			return []error{err}
+		}
+		return nil
+	}
+	batch := verifier.NewBatch()
+	for _, event := range events {
+		for s, key := range event.Signers {
+			batch.Add(key, event.signingBytes, event.Signed.Signatures[s])
+		}
+	}
+	_, verdicts := batch.Verify()
+	return verdicts
 }
