@@ -37,10 +37,12 @@ func usage(cmd *cobra.Command, format string, args ...any) error {
 	return &usageError{command: cmd.CommandPath(), text: fmt.Sprintf(format, args...)}
 }
 
-// coded is an error with an exit code of its own.
+// coded is an error with an exit code of its own and, where the usual hint
+// would be wrong, its own hint.
 type coded struct {
 	error
 	code int
+	hint string
 }
 
 func (e *coded) Unwrap() error { return e.error }
@@ -109,9 +111,16 @@ func describe(err error) fault {
 			f.Hint = "An earlier send of the same event got no answer and may still be recorded; look again before you sign anything else."
 		}
 	case errors.As(err, &unreachable):
+		if errors.Is(err, context.Canceled) {
+			f.Hint = "Interrupted. Nothing was recorded."
+			break
+		}
 		f.Hint = "Nothing was recorded. Check that most nodes run and can be reached (--node), and that the genesis file is theirs; then try again."
 	case errors.Is(err, context.Canceled):
 		f.Message = "interrupted"
+	}
+	if own := new(coded); errors.As(err, &own) && own.hint != "" {
+		f.Hint = own.hint
 	}
 	return f
 }

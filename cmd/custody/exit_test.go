@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,6 +61,8 @@ func TestExitCodesTellKindsApart(t *testing.T) {
 		{&usageError{command: "custody send", text: "2 arguments"}, exitLocal, "'custody send --help' says how it is used."},
 		{unreachable, exitUnreachable, "host:1: connection refused"},
 		{unreachable, exitUnreachable, "Nothing was recorded."},
+		{&client.Unreachable{Ended: context.Canceled}, exitUnreachable, "Interrupted. Nothing was recorded.\n"},
+		{&coded{code: exitUnknown, hint: hintImportAgain, error: unreachable}, exitUnknown, "host:1: connection refused\n  " + hintImportAgain + "\n"},
 		{&client.OutcomeUnknown{Event: ledger.EventID{0xab}, Cause: unreachable}, exitUnknown, "'custody receipt ab0000"},
 		{&client.OutcomeUnknown{Event: ledger.EventID{0xab}, Cause: unreachable}, exitUnknown, "[OUTCOME_UNKNOWN]"},
 		{&client.Tampered{Node: "host:1", Index: 17, What: "a proof does not hold"}, exitTampered, "custody: entry 17: the answer of host:1 does not verify"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,10 @@ func (i *importer) run(ctx context.Context, rows []*stock.Row) error {
 	return err
 }
 
+// hintImportAgain says what to do after an import that broke off: some lines
+// may be registered, and those are recognised.
+const hintImportAgain = "Run the same command again, which is always safe: it goes on with the lines that are not registered yet."
+
 // pass sends rows and gives those that have to be signed anew.
 func (i *importer) pass(ctx context.Context, rows []*stock.Row) (again []*stock.Row, err error) {
 	i.sent, i.next = map[uint64]outgoing{}, 0
@@ -68,7 +73,9 @@ func (i *importer) pass(ctx context.Context, rows []*stock.Row) (again []*stock.
 	case takeErr != nil:
 		return nil, takeErr
 	case i.report.Unsettled > 0:
-		return nil, &coded{code: exitUnknown, error: fmt.Errorf("the outcome of %d lines is unknown; run the same command again, which is always safe: %w", i.report.Unsettled, errors.Join(err, closeErr))}
+		return nil, &coded{code: exitUnknown, hint: hintImportAgain, error: fmt.Errorf("the outcome of %d lines is unknown: %w", i.report.Unsettled, cmp.Or(closeErr, err))}
+	case errors.Is(closeErr, client.ErrUnreachable):
+		return nil, &coded{code: exitUnreachable, hint: hintImportAgain, error: closeErr}
 	case closeErr != nil:
 		return nil, closeErr
 	}
