@@ -39,7 +39,7 @@ const (
 	roundsUnreached = 3
 
 	retryDelayMin = 50 * time.Millisecond
-	retryDelayMax = 2 * time.Second
+	retryDelayMax = 500 * time.Millisecond
 )
 
 // Config says which ledger to talk to and how.
