@@ -131,7 +131,11 @@ func (g *gate) LocalAddr() raft.ServerAddress        { return g.inner.LocalAddr(
 func (g *gate) SetHeartbeatHandler(h func(raft.RPC)) { g.inner.SetHeartbeatHandler(h) }
 
 func (g *gate) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (raft.AppendPipeline, error) {
-	return g.inner.AppendEntriesPipeline(id, to)
+	inner, err := g.inner.AppendEntriesPipeline(id, to)
+	if err != nil {
+		return nil, err
+	}
+	return newPipeline(inner), nil
 }
 
 func (g *gate) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse) error {
