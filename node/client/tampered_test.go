@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -24,12 +25,14 @@ type liar struct {
 	custodyv1.UnimplementedAuditServiceServer
 	ledger custodyv1.LedgerServiceClient
 	audit  custodyv1.AuditServiceClient
-	lie    func(proto.Message)
+	lie    atomic.Pointer[func(proto.Message)] // streams that a client left may still be told one
 }
+
+func (l *liar) tells(lie func(proto.Message)) { l.lie.Store(&lie) }
 
 func tell[A any](l *liar, answer *A, err error) (*A, error) {
 	if err == nil {
-		l.lie(any(answer).(proto.Message))
+		(*l.lie.Load())(any(answer).(proto.Message))
 	}
 	return answer, err
 }
@@ -98,7 +101,7 @@ func relay[A any](l *liar, inner grpc.ServerStreamingClient[A], err error, send 
 	for err == nil {
 		var answer *A
 		if answer, err = inner.Recv(); err == nil {
-			l.lie(any(answer).(proto.Message))
+			(*l.lie.Load())(any(answer).(proto.Message))
 			err = send(answer)
 		}
 	}
@@ -114,7 +117,8 @@ func startLiar(t *testing.T, w *apitest.World) (*client.Client, *liar) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &liar{lie: func(proto.Message) {}, ledger: custodyv1.NewLedgerServiceClient(conn), audit: custodyv1.NewAuditServiceClient(conn)}
+	l := &liar{ledger: custodyv1.NewLedgerServiceClient(conn), audit: custodyv1.NewAuditServiceClient(conn)}
+	l.tells(func(proto.Message) {})
 	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{w.Certificate(1)}})))
 	custodyv1.RegisterLedgerServiceServer(server, l)
 	custodyv1.RegisterAuditServiceServer(server, l)
@@ -264,16 +268,16 @@ func TestLiesAreFound(t *testing.T) {
 		}},
 	}
 	for _, test := range tests {
-		l.lie = func(proto.Message) {}
+		l.tells(func(proto.Message) {})
 		if err := test.call(); err != nil {
 			t.Fatalf("%s, before the lie: %v", test.what, err)
 		}
-		l.lie = test.lie
+		l.tells(test.lie)
 		if err := test.call(); !errors.Is(err, client.ErrTampered) {
 			t.Errorf("%s: %v", test.what, err)
 		}
 	}
-	l.lie = func(proto.Message) {}
+	l.tells(func(proto.Message) {})
 	forged := receipts[1]
 	forged.Leaf = merkle.Hash{1}
 	if _, _, err := c.VerifyReceipt(ctx, forged); !errors.Is(err, client.ErrTampered) {
