@@ -78,6 +78,9 @@ type Config struct {
 	// Fatal is called at most once, from any goroutine, when this process must
 	// end now, without waiting for Close.
 	Fatal func(error)
+
+	// adapt changes what consensus is started with, in tests; may be nil.
+	adapt func(consensus.Config) consensus.Config
 }
 
 // SubmissionsMaxDefault is how many submissions a replica works on at a time.
@@ -133,15 +136,18 @@ func Start(c Config) (*Replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.node, err = consensus.Start(consensus.Config{
+	config := consensus.Config{
 		Server: c.Server, Cluster: Cluster(c.Store.LedgerID()), Mode: c.Mode, Founders: founders, Dir: c.RaftDir,
 		Ledger: c.Store, Machine: r.machine, Peers: c.Port,
 		CatchUp:      newCatchUp(c, genesis, r.noteSize),
 		CheckCommand: r.checkCommand,
 		Fatal:        c.Fatal, Logger: c.Logger,
 		HeartbeatTimeout: c.HeartbeatTimeout, WriteTimeout: c.WriteTimeout, ApplyTimeout: c.ApplyTimeout,
-	})
-	if err != nil {
+	}
+	if c.adapt != nil {
+		config = c.adapt(config)
+	}
+	if r.node, err = consensus.Start(config); err != nil {
 		return nil, err
 	}
 	r.batcher, err = consensus.NewBatcher(consensus.BatcherConfig[*waiting]{
