@@ -290,7 +290,7 @@ func (w *worker) move() {
 		if !w.sellTwice(s, holder, other) {
 			w.stones = append(w.stones[:at], w.stones[at+1:]...)
 		}
-	case 1:
+	case 1, 2:
 		if !w.acceptTooEarly(s, holder, other) {
 			w.stones = append(w.stones[:at], w.stones[at+1:]...)
 		}
