@@ -32,7 +32,10 @@ const (
 	// TrailingLogsMin is the least number of raft entries that stay in the log
 	// below the newest pointer. With fewer, a leader that was cut off while it
 	// wrote can be offered pointer after pointer and never rejoin (hashicorp/raft
-	// issue 697); and every short absence would cost a verified catch-up.
+	// issue 697); every short absence would cost a verified catch-up; and a
+	// follower whose answers were lost is offered a pointer that it rightly
+	// refuses, until the term ends, once more unanswered entries are in flight
+	// than trail. In flight are at most two requests of maxAppendEntries each.
 	// At 128 KiB an entry it is at most 1.3 GiB of disk.
 	TrailingLogsMin = 10_240
 
