@@ -218,6 +218,22 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// TestShortenedTable: a table that lost its end is damage too.
+func TestShortenedTable(t *testing.T) {
+	trade := storetest.NewTrade(picks(6))
+	dir := onDisk(t, trade, script(trade, 4, 4))
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatal(tables, err)
+	}
+	if err := os.Truncate(tables[0], 100); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(dir, store.Options{ReadOnly: true}); !errors.Is(err, store.ErrCorrupt) {
+		t.Fatal(err)
+	}
+}
+
 // TestLocked: on the disk too, and for readers.
 func TestLocked(t *testing.T) {
 	trade := storetest.NewTrade(picks(6))

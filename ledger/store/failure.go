@@ -19,6 +19,7 @@ type failure struct {
 	log    *slog.Logger
 	report func(error) // may be nil
 
+	opened atomic.Bool // Pebble's Open has returned
 	once   sync.Once
 	cause  atomic.Pointer[error]
 	halted chan struct{} // closed when Pebble stands still for good
@@ -109,9 +110,18 @@ func (f *failure) stop(err error) {
 
 // listener makes errors that Pebble itself would go on with into failures: a
 // flush that cannot write, a checksum that does not hold.
+//
+// Pebble's Open waits, holding its lock, for a flush that it tries again for
+// ever; stopping there lets guard go. Later failStopFS stops the flush itself.
 func (f *failure) listener(readOnly bool) *pebble.EventListener {
 	return &pebble.EventListener{
-		BackgroundError: func(err error) { f.set(fmt.Errorf("store: pebble in the background: %w", err)) },
+		BackgroundError: func(err error) {
+			err = fmt.Errorf("store: pebble in the background: %w", err)
+			if !f.opened.Load() {
+				f.stop(err)
+			}
+			f.set(err)
+		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			if !readOnly {
 				f.set(corrupt(info.Details, "file %s", info.Path))

@@ -100,6 +100,33 @@ func play(s *store.Store, steps []step) (durable int, err error) {
 	return durable, nil
 }
 
+// TestOpenOnAFullDisk: opening must write what the last run left in the log into
+// a table, and Pebble tries that again for ever.
+func TestOpenOnAFullDisk(t *testing.T) {
+	trade := storetest.NewTrade(picks(12))
+	steps := script(trade, 4, 4)
+	disk := storetest.NewCrashable()
+	s := found(t, trade, disk.Options())
+	durable, err := play(s, steps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crashed := disk.Crash()
+	closeStore(t, s)
+
+	f := &fault{fits: func(op errorfs.Op) bool { return writes(op) && strings.HasSuffix(op.Path, ".sst") }, err: syscall.ENOSPC}
+	f.on.Store(true)
+	var told atomic.Int64
+	opts := crashed.Options()
+	opts.FS = errorfs.Wrap(opts.FS, f)
+	opts.Fatal = func(error) { told.Add(1) }
+	if _, err := store.Open(folder, opts); !errors.Is(err, syscall.ENOSPC) || told.Load() != 1 {
+		t.Fatalf("%v; Fatal was told %d times", err, told.Load())
+	}
+	s, _ = survivor(t, crashed.Crash(), steps, durable)
+	closeStore(t, s)
+}
+
 // TestFailedStore: after a failed write nothing can be written or read any more.
 func TestFailedStore(t *testing.T) {
 	trade := storetest.NewTrade(picks(4))

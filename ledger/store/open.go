@@ -110,12 +110,14 @@ func openPebble(dir string, opts Options, adapt func(*pebble.Options)) (*Store, 
 	}
 	switch {
 	case err == nil:
+		f.opened.Store(true)
 		disk.armed.Store(!opts.ReadOnly)
 		return s, nil
 	case errors.Is(err, pebble.ErrDBDoesNotExist):
 		return nil, fmt.Errorf("%w: %s", ErrNotFounded, dir)
-	case pebble.IsCorruptionError(err), errors.Is(err, os.ErrNotExist):
-		// The folder is there and not empty: a file that is named in it is not.
+	case pebble.IsCorruptionError(err), errors.Is(err, os.ErrNotExist), strings.Contains(err.Error(), "object size mismatch"):
+		// The folder is there and not empty: a file that is named in it is not,
+		// or was cut short, for which Pebble has no kind of error.
 		return nil, corrupt(err, "%s", dir)
 	}
 	return nil, fmt.Errorf("store: open %s: %w", dir, err)
