@@ -95,7 +95,8 @@ type Node struct {
 type Addresses struct{ Peer, Client, HTTP string }
 
 // Start starts a node on its data folder. It returns when the node listens,
-// before a leader is known. The errors say what to do.
+// before a leader is known. The errors say what to do. After one that wraps
+// ErrFatal the process must end: something may still hang in it.
 //
 // Order: what is on disk, then the ports (so that a port in use is found before
 // anything is written), then what answers on them. HTTP comes first, so that a
@@ -128,7 +129,14 @@ func Start(config Config, options Options) (*Node, error) {
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.logger.Info("ledger", "name", genesis.Name, "fingerprint", id.Fingerprint(), "server", server.String(), "open_reads", config.OpenReads)
-	if err := n.start(identity, folder, options); err != nil {
+	started := make(chan error, 1)
+	go func() { started <- n.start(identity, folder, options) }()
+	select {
+	case err = <-started:
+	case err := <-n.fatal: // what was being started may hang
+		return nil, fmt.Errorf("%w: %w", ErrFatal, err)
+	}
+	if err != nil {
 		n.logger.Debug("start failed, stopping", "error", err)
 		return nil, errors.Join(err, n.Close())
 	}
