@@ -248,11 +248,9 @@ func (s *folderSource) Entries(ctx context.Context, from, to uint64, yield func(
 
 // damaged makes what a store says of its own files an audit's finding.
 func damaged(path string, err error) error {
-	finding := &audit.Finding{Source: "folder " + path, Kind: dataDamaged, Message: err.Error()}
 	var corrupt *store.CorruptError
 	if errors.As(err, &corrupt) && corrupt.Entry != store.NoEntry {
-		finding.Index = uint64(corrupt.Entry)
-		return finding
+		return &coded{code: exitTampered, error: &audit.Finding{Source: "folder " + path, Index: uint64(corrupt.Entry), Kind: dataDamaged, Message: err.Error()}}
 	}
 	return &coded{code: exitTampered, error: fmt.Errorf("folder %s: %s: %w", path, dataDamaged, err)}
 }

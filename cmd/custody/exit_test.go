@@ -15,6 +15,7 @@ import (
 	"github.com/custodyledger/custodyledger/cmd/custody/words"
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/audit"
+	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/node/client"
 )
 
@@ -68,6 +69,8 @@ func TestExitCodesTellKindsApart(t *testing.T) {
 		{&client.Tampered{Node: "host:1", Index: 17, What: "a proof does not hold"}, exitTampered, "custody: entry 17: the answer of host:1 does not verify"},
 		{&client.Tampered{Node: "host:1", Index: ledger.NoLink, What: "x"}, exitTampered, "custody: the answer of host:1"},
 		{(&auditReport{findings: 1, Sources: []sourceReport{{Finding: &audit.Finding{Source: "folder x", Index: 5, Kind: audit.ChainBroken, Message: "m"}}}}).verdict(), exitTampered, "folder x: entry 5: chain-broken: m"},
+		{damaged("x", &store.CorruptError{Entry: 7, What: "w"}), exitTampered, "folder x: entry 7: data-damaged: "},
+		{damaged("x", &store.CorruptError{Entry: store.NoEntry, What: "w"}), exitTampered, "folder x: data-damaged: "},
 		{(&auditReport{unread: unreachable}).verdict(), exitUnreachable, "audit: not finished"},
 		{&client.Refused{Reason: ledger.EventExpired, EarlierSendUnknown: true}, exitRefused, "may still be recorded"},
 	} {
