@@ -64,7 +64,11 @@ func (s *auditService) Entries(request *custodyv1.EntriesRequest, stream custody
 		return backwards("from", request.From, request.To)
 	}
 	ctx := stream.Context()
-	snapshot, err := s.reader.atLeast(ctx, max(request.From, request.To), "to")
+	asked, field := request.To, "to"
+	if asked == 0 {
+		asked, field = request.From, "from"
+	}
+	snapshot, err := s.reader.atLeast(ctx, asked, field)
 	if err != nil {
 		return err
 	}

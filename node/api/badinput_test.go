@@ -251,6 +251,7 @@ func TestBadInput(t *testing.T) {
 		{"25 size beyond the head", second(ledgerService.GetItem(ctx, &custodyv1.GetItemRequest{Item: item[:], Consistency: atLeast(size + 1)})), problem{code: codes.OutOfRange, reason: "OUT_OF_RANGE", field: "consistency.at_least_size"}, fmt.Sprint(size)},
 		{"25 from past to", firstOf(auditService.Entries(ctx, &custodyv1.EntriesRequest{From: 2, To: 1})), problem{code: codes.OutOfRange, reason: "OUT_OF_RANGE", field: "from"}, ""},
 		{"25 to beyond the head", firstOf(auditService.Entries(ctx, &custodyv1.EntriesRequest{To: size + 1})), problem{code: codes.OutOfRange, reason: "OUT_OF_RANGE", field: "to"}, fmt.Sprint(size)},
+		{"25 from beyond the head", firstOf(auditService.Entries(ctx, &custodyv1.EntriesRequest{From: size + 1})), problem{code: codes.OutOfRange, reason: "OUT_OF_RANGE", field: "from"}, fmt.Sprint(size)},
 		{"25 largest numbers", firstOf(auditService.Entries(ctx, &custodyv1.EntriesRequest{From: ^uint64(0), To: ^uint64(0)})), problem{code: codes.OutOfRange, reason: "OUT_OF_RANGE", field: "to"}, ""},
 		{"25 watch beyond the head", firstOf(ledgerService.Watch(ctx, &custodyv1.WatchRequest{FromIndex: size + 1})), problem{code: codes.OutOfRange, reason: "OUT_OF_RANGE", field: "from_index"}, ""},
 		{"25 watch the last number", firstOf(ledgerService.Watch(ctx, &custodyv1.WatchRequest{FromIndex: ^uint64(0)})), problem{code: codes.OutOfRange, reason: "OUT_OF_RANGE", field: "from_index"}, ""},
