@@ -140,10 +140,10 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 // apply gives the machine the commands among logs that it has not applied.
 // The caller holds mu.
 func (f *fsm) apply(logs []*raft.Log, results []any) error {
-	defer f.dog.watch("an apply")()
 	applied := f.position().Index
 	var run []Command
 	var runAt []int
+	var runBytes int
 	flush := func() error {
 		if len(run) == 0 {
 			return nil
@@ -156,7 +156,7 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 		for i, at := range runAt {
 			results[at] = out[i]
 		}
-		run, runAt = run[:0], runAt[:0]
+		run, runAt, runBytes = run[:0], runAt[:0], 0
 		return nil
 	}
 	for i, l := range logs {
@@ -169,6 +169,11 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 		}
 		if c.kind == kindBatch {
 			run, runAt = append(run, Command{Index: l.Index, Term: l.Term, Data: c.batch}), append(runAt, i)
+			if runBytes += len(c.batch); runBytes >= applyBytesTarget {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
 			continue
 		}
 		if err := flush(); err != nil {
@@ -186,7 +191,9 @@ func (f *fsm) applyRun(position ledger.Position, run []Command) ([]any, error) {
 	if len(run) > 0 && f.position().IsZero() {
 		return nil, fmt.Errorf("%w: raft entry %d comes before its cluster was opened", ErrDiverged, run[0].Index)
 	}
+	done := f.dog.watch("an apply")
 	out, err := f.machine.Apply(position, run)
+	done()
 	if err != nil {
 		return nil, fmt.Errorf("consensus: apply raft entries up to %d: %w", position.Index, err)
 	}
