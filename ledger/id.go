@@ -159,7 +159,7 @@ func parseID(want idKind, s string) ([20]byte, error) {
 	if checkDigit(want, body) != check {
 		for kind := idItem; kind <= idKey; kind++ {
 			if checkDigit(kind, body) == check {
-				return id, fmt.Errorf("%w: %.60q is a %s, expected a %s", ErrIDText, s, kind, want)
+				return id, fmt.Errorf("%w: %.60q is another kind of id: found %s, expected %s", ErrIDText, s, kind, want)
 			}
 		}
 		return id, fmt.Errorf("%w: %s %.60q is mistyped: its check character does not fit", ErrIDText, want, s)

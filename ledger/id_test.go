@@ -41,7 +41,7 @@ func TestIDText(t *testing.T) {
 				if other == kind {
 					continue
 				}
-				if !errors.Is(err, ErrIDText) || !strings.Contains(err.Error(), "is a "+kind.String()+", expected a "+other.String()) {
+				if !errors.Is(err, ErrIDText) || !strings.Contains(err.Error(), "found "+kind.String()+", expected "+other.String()) {
 					t.Fatalf("a %s read as a %s: %v", kind, other, err)
 				}
 			}

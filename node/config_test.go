@@ -90,7 +90,7 @@ func TestConfigReportsEveryProblemWithItsLine(t *testing.T) {
 		"c.yaml:3: peer_listen:",
 		"c.yaml:5: client_listen: stands already in line 4",
 		"c.yaml:6: open_read: no such key; known here: client_listen, data_dir",
-		"c.yaml:7: reflection:",
+		`c.yaml:7: reflection: expected true or false, found "maybe"`,
 		"c.yaml:8: log.level: \"loud\"",
 		"c.yaml:8: log.colour: no such key; known here: format, level",
 		"c.yaml:10: raft.heartbeat_timeout:",

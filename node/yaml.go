@@ -133,7 +133,12 @@ func (l *problemList) decodeValue(key string, at *ast.MappingValueNode, into ref
 		l.addAt(l.lines[key], key, "has no value; leave the key out to get the default")
 		return
 	}
-	if err := yaml.NodeToValue(at.Value, into.Addr().Interface(), yaml.Strict()); err != nil {
+	err := yaml.NodeToValue(at.Value, into.Addr().Interface(), yaml.Strict())
+	switch {
+	case err == nil:
+	case into.Kind() == reflect.Bool: // goccy/go-yaml speaks of Go types
+		l.addAt(l.lines[key], key, "expected true or false, found %q", at.Value.String())
+	default:
 		l.addAt(l.lines[key], key, "%s", yamlText(err))
 	}
 }
