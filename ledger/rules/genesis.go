@@ -1,9 +1,6 @@
 package rules
 
-import (
-	"github.com/custodyledger/custodyledger/ledger"
-	"github.com/custodyledger/custodyledger/ledger/sign"
-)
+import "github.com/custodyledger/custodyledger/ledger"
 
 // Genesis gives the state that a validated genesis founds: its associations and
 // their governance keys.
@@ -23,23 +20,3 @@ func Genesis(g *ledger.Genesis) Changes {
 	}
 	return changes
 }
-
-// Empty is the view before the genesis.
-type Empty struct{}
-
-// Party finds nothing.
-func (Empty) Party(ledger.PartyID) (Party, bool) { return Party{}, false }
-
-// Key finds nothing.
-func (Empty) Key(sign.KeyID) (Key, bool) { return Key{}, false }
-
-// Item finds nothing.
-func (Empty) Item(ledger.ItemID) (Item, bool) { return Item{}, false }
-
-// Registration finds nothing.
-func (Empty) Registration(ledger.PartyID, ledger.Reference) (ledger.ItemID, bool) {
-	return ledger.ItemID{}, false
-}
-
-// EventIndex finds nothing.
-func (Empty) EventIndex(ledger.EventID) (uint64, bool) { return 0, false }

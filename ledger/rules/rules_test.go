@@ -569,12 +569,13 @@ func TestAnotherLedgersEventIsRefused(t *testing.T) {
 }
 
 func TestUnknownRulesVersionStops(t *testing.T) {
+	w := newWorld(t)
 	defer func() {
 		if recover() == nil {
 			t.Error("a sequencer guessed the rules of version 2")
 		}
 	}()
-	rules.NewSequencer(ledger.LedgerID{}, 2, rules.Empty{}, ledger.Head{Size: 1})
+	rules.NewSequencer(w.id, 2, w.state, w.head)
 }
 
 func TestLiveKeysAreBounded(t *testing.T) {
