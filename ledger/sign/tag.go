@@ -32,6 +32,9 @@ const (
 	// 32 bytes, value.
 	// Keeps commitments apart from every other hash.
 	TagCommitment Tag = "custody/commitment/v1\n"
+	// TagPolicy begins the message whose hash is a policy id: quorum, then the keys of every node.
+	// Keeps policy ids apart from every other hash.
+	TagPolicy Tag = "custody/policy/v1\n"
 	// TagBatch begins the transcript that the coefficients of a batch verification are derived from. It is never
 	// stored or sent.
 	TagBatch Tag = "custody/batch-verify/v1\n"
@@ -53,3 +56,12 @@ func (t Tag) Sum(parts ...[]byte) [sha256.Size]byte {
 	h.Sum(sum[:0])
 	return sum
 }
+
+// Payload types of what a node signs with its statement key. Each keeps a
+// signature over one of them apart from all others and from events.
+const (
+	ProposalPayloadType  = "application/vnd.custody.proposal.v1"
+	PromisePayloadType   = "application/vnd.custody.promise.v1"
+	StatementPayloadType = "application/vnd.custody.statement.v1"
+	AbsencePayloadType   = "application/vnd.custody.absence.v1"
+)

@@ -14,6 +14,8 @@ var rows = []string{
 	"ledger/checkpoint",
 	"ledger",
 	"ledger/rules",
+	"ledger/bundle",
+	"ledger/evidence",
 	"ledger/store",
 	"ledger/audit",
 	"consensus",

@@ -76,6 +76,95 @@ func (x *GetTreeHeadRequest) GetSize() uint64 {
 	return 0
 }
 
+type GetCheckpointRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCheckpointRequest) Reset() {
+	*x = GetCheckpointRequest{}
+	mi := &file_custody_v1_audit_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCheckpointRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCheckpointRequest) ProtoMessage() {}
+
+func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_audit_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCheckpointRequest.ProtoReflect.Descriptor instead.
+func (*GetCheckpointRequest) Descriptor() ([]byte, []int) {
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{1}
+}
+
+type GetCheckpointResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Signed notes; empty before there is one.
+	Final         []byte `protobuf:"bytes,1,opt,name=final,proto3" json:"final,omitempty"`
+	Own           []byte `protobuf:"bytes,2,opt,name=own,proto3" json:"own,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCheckpointResponse) Reset() {
+	*x = GetCheckpointResponse{}
+	mi := &file_custody_v1_audit_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCheckpointResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCheckpointResponse) ProtoMessage() {}
+
+func (x *GetCheckpointResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_audit_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCheckpointResponse.ProtoReflect.Descriptor instead.
+func (*GetCheckpointResponse) Descriptor() ([]byte, []int) {
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GetCheckpointResponse) GetFinal() []byte {
+	if x != nil {
+		return x.Final
+	}
+	return nil
+}
+
+func (x *GetCheckpointResponse) GetOwn() []byte {
+	if x != nil {
+		return x.Own
+	}
+	return nil
+}
+
 type TreeHead struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Size  uint64                 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
@@ -88,7 +177,7 @@ type TreeHead struct {
 
 func (x *TreeHead) Reset() {
 	*x = TreeHead{}
-	mi := &file_custody_v1_audit_proto_msgTypes[1]
+	mi := &file_custody_v1_audit_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -100,7 +189,7 @@ func (x *TreeHead) String() string {
 func (*TreeHead) ProtoMessage() {}
 
 func (x *TreeHead) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[1]
+	mi := &file_custody_v1_audit_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -113,7 +202,7 @@ func (x *TreeHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TreeHead.ProtoReflect.Descriptor instead.
 func (*TreeHead) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{1}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *TreeHead) GetSize() uint64 {
@@ -146,7 +235,7 @@ type GetTreeHeadResponse struct {
 
 func (x *GetTreeHeadResponse) Reset() {
 	*x = GetTreeHeadResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[2]
+	mi := &file_custody_v1_audit_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -158,7 +247,7 @@ func (x *GetTreeHeadResponse) String() string {
 func (*GetTreeHeadResponse) ProtoMessage() {}
 
 func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[2]
+	mi := &file_custody_v1_audit_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -171,7 +260,7 @@ func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTreeHeadResponse.ProtoReflect.Descriptor instead.
 func (*GetTreeHeadResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{2}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetTreeHeadResponse) GetHead() *TreeHead {
@@ -191,7 +280,7 @@ type EntriesRequest struct {
 
 func (x *EntriesRequest) Reset() {
 	*x = EntriesRequest{}
-	mi := &file_custody_v1_audit_proto_msgTypes[3]
+	mi := &file_custody_v1_audit_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -203,7 +292,7 @@ func (x *EntriesRequest) String() string {
 func (*EntriesRequest) ProtoMessage() {}
 
 func (x *EntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[3]
+	mi := &file_custody_v1_audit_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -216,7 +305,7 @@ func (x *EntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntriesRequest.ProtoReflect.Descriptor instead.
 func (*EntriesRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{3}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *EntriesRequest) GetFrom() uint64 {
@@ -243,7 +332,7 @@ type EntriesResponse struct {
 
 func (x *EntriesResponse) Reset() {
 	*x = EntriesResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[4]
+	mi := &file_custody_v1_audit_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -255,7 +344,7 @@ func (x *EntriesResponse) String() string {
 func (*EntriesResponse) ProtoMessage() {}
 
 func (x *EntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[4]
+	mi := &file_custody_v1_audit_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -268,7 +357,7 @@ func (x *EntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntriesResponse.ProtoReflect.Descriptor instead.
 func (*EntriesResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{4}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *EntriesResponse) GetFrom() uint64 {
@@ -295,7 +384,7 @@ type GetInclusionProofRequest struct {
 
 func (x *GetInclusionProofRequest) Reset() {
 	*x = GetInclusionProofRequest{}
-	mi := &file_custody_v1_audit_proto_msgTypes[5]
+	mi := &file_custody_v1_audit_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +396,7 @@ func (x *GetInclusionProofRequest) String() string {
 func (*GetInclusionProofRequest) ProtoMessage() {}
 
 func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[5]
+	mi := &file_custody_v1_audit_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +409,7 @@ func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionProofRequest.ProtoReflect.Descriptor instead.
 func (*GetInclusionProofRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{5}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetInclusionProofRequest) GetIndex() uint64 {
@@ -350,7 +439,7 @@ type GetInclusionProofResponse struct {
 
 func (x *GetInclusionProofResponse) Reset() {
 	*x = GetInclusionProofResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[6]
+	mi := &file_custody_v1_audit_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -362,7 +451,7 @@ func (x *GetInclusionProofResponse) String() string {
 func (*GetInclusionProofResponse) ProtoMessage() {}
 
 func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[6]
+	mi := &file_custody_v1_audit_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -375,7 +464,7 @@ func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionProofResponse.ProtoReflect.Descriptor instead.
 func (*GetInclusionProofResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{6}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetInclusionProofResponse) GetIndex() uint64 {
@@ -423,7 +512,7 @@ type GetConsistencyProofRequest struct {
 
 func (x *GetConsistencyProofRequest) Reset() {
 	*x = GetConsistencyProofRequest{}
-	mi := &file_custody_v1_audit_proto_msgTypes[7]
+	mi := &file_custody_v1_audit_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -435,7 +524,7 @@ func (x *GetConsistencyProofRequest) String() string {
 func (*GetConsistencyProofRequest) ProtoMessage() {}
 
 func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[7]
+	mi := &file_custody_v1_audit_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -448,7 +537,7 @@ func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyProofRequest.ProtoReflect.Descriptor instead.
 func (*GetConsistencyProofRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{7}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetConsistencyProofRequest) GetFrom() uint64 {
@@ -478,7 +567,7 @@ type GetConsistencyProofResponse struct {
 
 func (x *GetConsistencyProofResponse) Reset() {
 	*x = GetConsistencyProofResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[8]
+	mi := &file_custody_v1_audit_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +579,7 @@ func (x *GetConsistencyProofResponse) String() string {
 func (*GetConsistencyProofResponse) ProtoMessage() {}
 
 func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[8]
+	mi := &file_custody_v1_audit_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +592,7 @@ func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyProofResponse.ProtoReflect.Descriptor instead.
 func (*GetConsistencyProofResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{8}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetConsistencyProofResponse) GetFrom() uint64 {
@@ -549,7 +638,11 @@ const file_custody_v1_audit_proto_rawDesc = "" +
 	"custody.v1\x1a\x17custody/v1/ledger.proto\"c\n" +
 	"\x12GetTreeHeadRequest\x129\n" +
 	"\vconsistency\x18\x01 \x01(\v2\x17.custody.v1.ConsistencyR\vconsistency\x12\x12\n" +
-	"\x04size\x18\x02 \x01(\x04R\x04size\"K\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\"\x16\n" +
+	"\x14GetCheckpointRequest\"?\n" +
+	"\x15GetCheckpointResponse\x12\x14\n" +
+	"\x05final\x18\x01 \x01(\fR\x05final\x12\x10\n" +
+	"\x03own\x18\x02 \x01(\fR\x03own\"K\n" +
 	"\bTreeHead\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04root\x18\x02 \x01(\fR\x04root\x12\x17\n" +
@@ -579,9 +672,10 @@ const file_custody_v1_audit_proto_rawDesc = "" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\x12\x1b\n" +
 	"\troot_from\x18\x03 \x01(\fR\brootFrom\x12\x17\n" +
 	"\aroot_to\x18\x04 \x01(\fR\x06rootTo\x12\x14\n" +
-	"\x05proof\x18\x05 \x03(\fR\x05proof2\xee\x02\n" +
+	"\x05proof\x18\x05 \x03(\fR\x05proof2\xc4\x03\n" +
 	"\fAuditService\x12N\n" +
-	"\vGetTreeHead\x12\x1e.custody.v1.GetTreeHeadRequest\x1a\x1f.custody.v1.GetTreeHeadResponse\x12D\n" +
+	"\vGetTreeHead\x12\x1e.custody.v1.GetTreeHeadRequest\x1a\x1f.custody.v1.GetTreeHeadResponse\x12T\n" +
+	"\rGetCheckpoint\x12 .custody.v1.GetCheckpointRequest\x1a!.custody.v1.GetCheckpointResponse\x12D\n" +
 	"\aEntries\x12\x1a.custody.v1.EntriesRequest\x1a\x1b.custody.v1.EntriesResponse0\x01\x12`\n" +
 	"\x11GetInclusionProof\x12$.custody.v1.GetInclusionProofRequest\x1a%.custody.v1.GetInclusionProofResponse\x12f\n" +
 	"\x13GetConsistencyProof\x12&.custody.v1.GetConsistencyProofRequest\x1a'.custody.v1.GetConsistencyProofResponseBCZAgithub.com/custodyledger/custodyledger/proto/custody/v1;custodyv1b\x06proto3"
@@ -598,35 +692,39 @@ func file_custody_v1_audit_proto_rawDescGZIP() []byte {
 	return file_custody_v1_audit_proto_rawDescData
 }
 
-var file_custody_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_custody_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_custody_v1_audit_proto_goTypes = []any{
 	(*GetTreeHeadRequest)(nil),          // 0: custody.v1.GetTreeHeadRequest
-	(*TreeHead)(nil),                    // 1: custody.v1.TreeHead
-	(*GetTreeHeadResponse)(nil),         // 2: custody.v1.GetTreeHeadResponse
-	(*EntriesRequest)(nil),              // 3: custody.v1.EntriesRequest
-	(*EntriesResponse)(nil),             // 4: custody.v1.EntriesResponse
-	(*GetInclusionProofRequest)(nil),    // 5: custody.v1.GetInclusionProofRequest
-	(*GetInclusionProofResponse)(nil),   // 6: custody.v1.GetInclusionProofResponse
-	(*GetConsistencyProofRequest)(nil),  // 7: custody.v1.GetConsistencyProofRequest
-	(*GetConsistencyProofResponse)(nil), // 8: custody.v1.GetConsistencyProofResponse
-	(*Consistency)(nil),                 // 9: custody.v1.Consistency
+	(*GetCheckpointRequest)(nil),        // 1: custody.v1.GetCheckpointRequest
+	(*GetCheckpointResponse)(nil),       // 2: custody.v1.GetCheckpointResponse
+	(*TreeHead)(nil),                    // 3: custody.v1.TreeHead
+	(*GetTreeHeadResponse)(nil),         // 4: custody.v1.GetTreeHeadResponse
+	(*EntriesRequest)(nil),              // 5: custody.v1.EntriesRequest
+	(*EntriesResponse)(nil),             // 6: custody.v1.EntriesResponse
+	(*GetInclusionProofRequest)(nil),    // 7: custody.v1.GetInclusionProofRequest
+	(*GetInclusionProofResponse)(nil),   // 8: custody.v1.GetInclusionProofResponse
+	(*GetConsistencyProofRequest)(nil),  // 9: custody.v1.GetConsistencyProofRequest
+	(*GetConsistencyProofResponse)(nil), // 10: custody.v1.GetConsistencyProofResponse
+	(*Consistency)(nil),                 // 11: custody.v1.Consistency
 }
 var file_custody_v1_audit_proto_depIdxs = []int32{
-	9, // 0: custody.v1.GetTreeHeadRequest.consistency:type_name -> custody.v1.Consistency
-	1, // 1: custody.v1.GetTreeHeadResponse.head:type_name -> custody.v1.TreeHead
-	0, // 2: custody.v1.AuditService.GetTreeHead:input_type -> custody.v1.GetTreeHeadRequest
-	3, // 3: custody.v1.AuditService.Entries:input_type -> custody.v1.EntriesRequest
-	5, // 4: custody.v1.AuditService.GetInclusionProof:input_type -> custody.v1.GetInclusionProofRequest
-	7, // 5: custody.v1.AuditService.GetConsistencyProof:input_type -> custody.v1.GetConsistencyProofRequest
-	2, // 6: custody.v1.AuditService.GetTreeHead:output_type -> custody.v1.GetTreeHeadResponse
-	4, // 7: custody.v1.AuditService.Entries:output_type -> custody.v1.EntriesResponse
-	6, // 8: custody.v1.AuditService.GetInclusionProof:output_type -> custody.v1.GetInclusionProofResponse
-	8, // 9: custody.v1.AuditService.GetConsistencyProof:output_type -> custody.v1.GetConsistencyProofResponse
-	6, // [6:10] is the sub-list for method output_type
-	2, // [2:6] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	11, // 0: custody.v1.GetTreeHeadRequest.consistency:type_name -> custody.v1.Consistency
+	3,  // 1: custody.v1.GetTreeHeadResponse.head:type_name -> custody.v1.TreeHead
+	0,  // 2: custody.v1.AuditService.GetTreeHead:input_type -> custody.v1.GetTreeHeadRequest
+	1,  // 3: custody.v1.AuditService.GetCheckpoint:input_type -> custody.v1.GetCheckpointRequest
+	5,  // 4: custody.v1.AuditService.Entries:input_type -> custody.v1.EntriesRequest
+	7,  // 5: custody.v1.AuditService.GetInclusionProof:input_type -> custody.v1.GetInclusionProofRequest
+	9,  // 6: custody.v1.AuditService.GetConsistencyProof:input_type -> custody.v1.GetConsistencyProofRequest
+	4,  // 7: custody.v1.AuditService.GetTreeHead:output_type -> custody.v1.GetTreeHeadResponse
+	2,  // 8: custody.v1.AuditService.GetCheckpoint:output_type -> custody.v1.GetCheckpointResponse
+	6,  // 9: custody.v1.AuditService.Entries:output_type -> custody.v1.EntriesResponse
+	8,  // 10: custody.v1.AuditService.GetInclusionProof:output_type -> custody.v1.GetInclusionProofResponse
+	10, // 11: custody.v1.AuditService.GetConsistencyProof:output_type -> custody.v1.GetConsistencyProofResponse
+	7,  // [7:12] is the sub-list for method output_type
+	2,  // [2:7] is the sub-list for method input_type
+	2,  // [2:2] is the sub-list for extension type_name
+	2,  // [2:2] is the sub-list for extension extendee
+	0,  // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_custody_v1_audit_proto_init() }
@@ -641,7 +739,7 @@ func file_custody_v1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custody_v1_audit_proto_rawDesc), len(file_custody_v1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

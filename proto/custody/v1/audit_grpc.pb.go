@@ -22,6 +22,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	AuditService_GetTreeHead_FullMethodName         = "/custody.v1.AuditService/GetTreeHead"
+	AuditService_GetCheckpoint_FullMethodName       = "/custody.v1.AuditService/GetCheckpoint"
 	AuditService_Entries_FullMethodName             = "/custody.v1.AuditService/Entries"
 	AuditService_GetInclusionProof_FullMethodName   = "/custody.v1.AuditService/GetInclusionProof"
 	AuditService_GetConsistencyProof_FullMethodName = "/custody.v1.AuditService/GetConsistencyProof"
@@ -35,6 +36,9 @@ const (
 type AuditServiceClient interface {
 	// GetTreeHead answers the size and RFC 6962 root this node has applied.
 	GetTreeHead(ctx context.Context, in *GetTreeHeadRequest, opts ...grpc.CallOption) (*GetTreeHeadResponse, error)
+	// GetCheckpoint answers the last final checkpoint, and the last head that the
+	// node itself signed, which may be newer and rests on its word alone.
+	GetCheckpoint(ctx context.Context, in *GetCheckpointRequest, opts ...grpc.CallOption) (*GetCheckpointResponse, error)
 	// Entries streams entries [from, to) in order, in batches.
 	Entries(ctx context.Context, in *EntriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[EntriesResponse], error)
 	// GetInclusionProof proves that a leaf stands at an index under the root of a size.
@@ -55,6 +59,16 @@ func (c *auditServiceClient) GetTreeHead(ctx context.Context, in *GetTreeHeadReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetTreeHeadResponse)
 	err := c.cc.Invoke(ctx, AuditService_GetTreeHead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *auditServiceClient) GetCheckpoint(ctx context.Context, in *GetCheckpointRequest, opts ...grpc.CallOption) (*GetCheckpointResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetCheckpointResponse)
+	err := c.cc.Invoke(ctx, AuditService_GetCheckpoint_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +122,9 @@ func (c *auditServiceClient) GetConsistencyProof(ctx context.Context, in *GetCon
 type AuditServiceServer interface {
 	// GetTreeHead answers the size and RFC 6962 root this node has applied.
 	GetTreeHead(context.Context, *GetTreeHeadRequest) (*GetTreeHeadResponse, error)
+	// GetCheckpoint answers the last final checkpoint, and the last head that the
+	// node itself signed, which may be newer and rests on its word alone.
+	GetCheckpoint(context.Context, *GetCheckpointRequest) (*GetCheckpointResponse, error)
 	// Entries streams entries [from, to) in order, in batches.
 	Entries(*EntriesRequest, grpc.ServerStreamingServer[EntriesResponse]) error
 	// GetInclusionProof proves that a leaf stands at an index under the root of a size.
@@ -126,6 +143,9 @@ type UnimplementedAuditServiceServer struct{}
 
 func (UnimplementedAuditServiceServer) GetTreeHead(context.Context, *GetTreeHeadRequest) (*GetTreeHeadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTreeHead not implemented")
+}
+func (UnimplementedAuditServiceServer) GetCheckpoint(context.Context, *GetCheckpointRequest) (*GetCheckpointResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCheckpoint not implemented")
 }
 func (UnimplementedAuditServiceServer) Entries(*EntriesRequest, grpc.ServerStreamingServer[EntriesResponse]) error {
 	return status.Error(codes.Unimplemented, "method Entries not implemented")
@@ -171,6 +191,24 @@ func _AuditService_GetTreeHead_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AuditServiceServer).GetTreeHead(ctx, req.(*GetTreeHeadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AuditService_GetCheckpoint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCheckpointRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuditServiceServer).GetCheckpoint(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuditService_GetCheckpoint_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuditServiceServer).GetCheckpoint(ctx, req.(*GetCheckpointRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -232,6 +270,10 @@ var AuditService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetTreeHead",
 			Handler:    _AuditService_GetTreeHead_Handler,
+		},
+		{
+			MethodName: "GetCheckpoint",
+			Handler:    _AuditService_GetCheckpoint_Handler,
 		},
 		{
 			MethodName: "GetInclusionProof",

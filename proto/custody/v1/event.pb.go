@@ -1024,6 +1024,8 @@ type Event struct {
 	//	*Event_PartySuspend
 	//	*Event_KeyAdd
 	//	*Event_KeyRevoke
+	//	*Event_PolicyPropose
+	//	*Event_PolicyApprove
 	//	*Event_ItemRegister
 	//	*Event_ItemVoid
 	//	*Event_Offer
@@ -1175,6 +1177,24 @@ func (x *Event) GetKeyRevoke() *KeyRevoke {
 	return nil
 }
 
+func (x *Event) GetPolicyPropose() *PolicyPropose {
+	if x != nil {
+		if x, ok := x.Body.(*Event_PolicyPropose); ok {
+			return x.PolicyPropose
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPolicyApprove() *PolicyApprove {
+	if x != nil {
+		if x, ok := x.Body.(*Event_PolicyApprove); ok {
+			return x.PolicyApprove
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetItemRegister() *ItemRegister {
 	if x != nil {
 		if x, ok := x.Body.(*Event_ItemRegister); ok {
@@ -1271,6 +1291,14 @@ type Event_KeyRevoke struct {
 	KeyRevoke *KeyRevoke `protobuf:"bytes,20,opt,name=key_revoke,json=keyRevoke,proto3,oneof"`
 }
 
+type Event_PolicyPropose struct {
+	PolicyPropose *PolicyPropose `protobuf:"bytes,21,opt,name=policy_propose,json=policyPropose,proto3,oneof"`
+}
+
+type Event_PolicyApprove struct {
+	PolicyApprove *PolicyApprove `protobuf:"bytes,22,opt,name=policy_approve,json=policyApprove,proto3,oneof"`
+}
+
 type Event_ItemRegister struct {
 	ItemRegister *ItemRegister `protobuf:"bytes,32,opt,name=item_register,json=itemRegister,proto3,oneof"`
 }
@@ -1312,6 +1340,10 @@ func (*Event_PartySuspend) isEvent_Body() {}
 func (*Event_KeyAdd) isEvent_Body() {}
 
 func (*Event_KeyRevoke) isEvent_Body() {}
+
+func (*Event_PolicyPropose) isEvent_Body() {}
+
+func (*Event_PolicyApprove) isEvent_Body() {}
 
 func (*Event_ItemRegister) isEvent_Body() {}
 
@@ -1790,6 +1822,185 @@ func (x *KeyRevoke) GetReason() RevokeReason {
 	return RevokeReason_REVOKE_REASON_UNSPECIFIED
 }
 
+// PolicyPropose: an association proposes which policy replaces the one in force,
+// and approves it by doing so. Signed by one of its governance keys and by the
+// new keys, which prove their possession by it.
+type PolicyPropose struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Base          []byte                 `protobuf:"bytes,1,opt,name=base,proto3" json:"base,omitempty"`      // id of the policy in force, see SPEC.md
+	Quorum        uint32                 `protobuf:"varint,2,opt,name=quorum,proto3" json:"quorum,omitempty"` // associations that make a checkpoint final
+	Node          *NodeKeys              `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`      // new keys of one node, if any
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyPropose) Reset() {
+	*x = PolicyPropose{}
+	mi := &file_custody_v1_event_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyPropose) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyPropose) ProtoMessage() {}
+
+func (x *PolicyPropose) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyPropose.ProtoReflect.Descriptor instead.
+func (*PolicyPropose) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PolicyPropose) GetBase() []byte {
+	if x != nil {
+		return x.Base
+	}
+	return nil
+}
+
+func (x *PolicyPropose) GetQuorum() uint32 {
+	if x != nil {
+		return x.Quorum
+	}
+	return 0
+}
+
+func (x *PolicyPropose) GetNode() *NodeKeys {
+	if x != nil {
+		return x.Node
+	}
+	return nil
+}
+
+// NodeKeys are the keys that a node signs with. Each is a wire form.
+type NodeKeys struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	NodeId        string                 `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	LogKey        []byte                 `protobuf:"bytes,2,opt,name=log_key,json=logKey,proto3" json:"log_key,omitempty"`
+	CosignerKey   []byte                 `protobuf:"bytes,3,opt,name=cosigner_key,json=cosignerKey,proto3" json:"cosigner_key,omitempty"`
+	StatementKey  []byte                 `protobuf:"bytes,4,opt,name=statement_key,json=statementKey,proto3" json:"statement_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeKeys) Reset() {
+	*x = NodeKeys{}
+	mi := &file_custody_v1_event_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeKeys) ProtoMessage() {}
+
+func (x *NodeKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeKeys.ProtoReflect.Descriptor instead.
+func (*NodeKeys) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *NodeKeys) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *NodeKeys) GetLogKey() []byte {
+	if x != nil {
+		return x.LogKey
+	}
+	return nil
+}
+
+func (x *NodeKeys) GetCosignerKey() []byte {
+	if x != nil {
+		return x.CosignerKey
+	}
+	return nil
+}
+
+func (x *NodeKeys) GetStatementKey() []byte {
+	if x != nil {
+		return x.StatementKey
+	}
+	return nil
+}
+
+// PolicyApprove: an association approves a proposed policy. With the approvals
+// of as many associations as the policy in force asks for, the new one is
+// adopted; it is in force once a final checkpoint covers that.
+type PolicyApprove struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Proposal      []byte                 `protobuf:"bytes,1,opt,name=proposal,proto3" json:"proposal,omitempty"` // event id of the PolicyPropose
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyApprove) Reset() {
+	*x = PolicyApprove{}
+	mi := &file_custody_v1_event_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyApprove) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyApprove) ProtoMessage() {}
+
+func (x *PolicyApprove) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyApprove.ProtoReflect.Descriptor instead.
+func (*PolicyApprove) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PolicyApprove) GetProposal() []byte {
+	if x != nil {
+		return x.Proposal
+	}
+	return nil
+}
+
 // Mass is an integer number of micrograms (1 carat = 200,000) and how it was found.
 type Mass struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1801,7 +2012,7 @@ type Mass struct {
 
 func (x *Mass) Reset() {
 	*x = Mass{}
-	mi := &file_custody_v1_event_proto_msgTypes[10]
+	mi := &file_custody_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1813,7 +2024,7 @@ func (x *Mass) String() string {
 func (*Mass) ProtoMessage() {}
 
 func (x *Mass) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[10]
+	mi := &file_custody_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1826,7 +2037,7 @@ func (x *Mass) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mass.ProtoReflect.Descriptor instead.
 func (*Mass) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Mass) GetMicrograms() uint64 {
@@ -1860,7 +2071,7 @@ type OriginComponent struct {
 
 func (x *OriginComponent) Reset() {
 	*x = OriginComponent{}
-	mi := &file_custody_v1_event_proto_msgTypes[11]
+	mi := &file_custody_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1872,7 +2083,7 @@ func (x *OriginComponent) String() string {
 func (*OriginComponent) ProtoMessage() {}
 
 func (x *OriginComponent) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[11]
+	mi := &file_custody_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1885,7 +2096,7 @@ func (x *OriginComponent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OriginComponent.ProtoReflect.Descriptor instead.
 func (*OriginComponent) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OriginComponent) GetMicrograms() uint64 {
@@ -1958,7 +2169,7 @@ type Description struct {
 
 func (x *Description) Reset() {
 	*x = Description{}
-	mi := &file_custody_v1_event_proto_msgTypes[12]
+	mi := &file_custody_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1970,7 +2181,7 @@ func (x *Description) String() string {
 func (*Description) ProtoMessage() {}
 
 func (x *Description) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[12]
+	mi := &file_custody_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1983,7 +2194,7 @@ func (x *Description) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Description.ProtoReflect.Descriptor instead.
 func (*Description) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Description) GetShape() string {
@@ -2076,7 +2287,7 @@ type OutsideId struct {
 
 func (x *OutsideId) Reset() {
 	*x = OutsideId{}
-	mi := &file_custody_v1_event_proto_msgTypes[13]
+	mi := &file_custody_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2088,7 +2299,7 @@ func (x *OutsideId) String() string {
 func (*OutsideId) ProtoMessage() {}
 
 func (x *OutsideId) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[13]
+	mi := &file_custody_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2101,7 +2312,7 @@ func (x *OutsideId) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutsideId.ProtoReflect.Descriptor instead.
 func (*OutsideId) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *OutsideId) GetKind() OutsideIdKind {
@@ -2148,7 +2359,7 @@ type ItemRegister struct {
 
 func (x *ItemRegister) Reset() {
 	*x = ItemRegister{}
-	mi := &file_custody_v1_event_proto_msgTypes[14]
+	mi := &file_custody_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2371,7 @@ func (x *ItemRegister) String() string {
 func (*ItemRegister) ProtoMessage() {}
 
 func (x *ItemRegister) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[14]
+	mi := &file_custody_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2384,7 @@ func (x *ItemRegister) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemRegister.ProtoReflect.Descriptor instead.
 func (*ItemRegister) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ItemRegister) GetMaterial() Material {
@@ -2278,7 +2489,7 @@ type ItemRef struct {
 
 func (x *ItemRef) Reset() {
 	*x = ItemRef{}
-	mi := &file_custody_v1_event_proto_msgTypes[15]
+	mi := &file_custody_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2501,7 @@ func (x *ItemRef) String() string {
 func (*ItemRef) ProtoMessage() {}
 
 func (x *ItemRef) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[15]
+	mi := &file_custody_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2514,7 @@ func (x *ItemRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemRef.ProtoReflect.Descriptor instead.
 func (*ItemRef) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ItemRef) GetItem() []byte {
@@ -2331,7 +2542,7 @@ type ItemVoid struct {
 
 func (x *ItemVoid) Reset() {
 	*x = ItemVoid{}
-	mi := &file_custody_v1_event_proto_msgTypes[16]
+	mi := &file_custody_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2343,7 +2554,7 @@ func (x *ItemVoid) String() string {
 func (*ItemVoid) ProtoMessage() {}
 
 func (x *ItemVoid) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[16]
+	mi := &file_custody_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2356,7 +2567,7 @@ func (x *ItemVoid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemVoid.ProtoReflect.Descriptor instead.
 func (*ItemVoid) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ItemVoid) GetItem() *ItemRef {
@@ -2388,7 +2599,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_custody_v1_event_proto_msgTypes[17]
+	mi := &file_custody_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2400,7 +2611,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[17]
+	mi := &file_custody_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2413,7 +2624,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Offer) GetItem() *ItemRef {
@@ -2469,7 +2680,7 @@ type Accept struct {
 
 func (x *Accept) Reset() {
 	*x = Accept{}
-	mi := &file_custody_v1_event_proto_msgTypes[18]
+	mi := &file_custody_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2481,7 +2692,7 @@ func (x *Accept) String() string {
 func (*Accept) ProtoMessage() {}
 
 func (x *Accept) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[18]
+	mi := &file_custody_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2494,7 +2705,7 @@ func (x *Accept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accept.ProtoReflect.Descriptor instead.
 func (*Accept) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Accept) GetItem() *ItemRef {
@@ -2523,7 +2734,7 @@ type Decline struct {
 
 func (x *Decline) Reset() {
 	*x = Decline{}
-	mi := &file_custody_v1_event_proto_msgTypes[19]
+	mi := &file_custody_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2535,7 +2746,7 @@ func (x *Decline) String() string {
 func (*Decline) ProtoMessage() {}
 
 func (x *Decline) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[19]
+	mi := &file_custody_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2548,7 +2759,7 @@ func (x *Decline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decline.ProtoReflect.Descriptor instead.
 func (*Decline) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Decline) GetItem() *ItemRef {
@@ -2584,7 +2795,7 @@ type Withdraw struct {
 
 func (x *Withdraw) Reset() {
 	*x = Withdraw{}
-	mi := &file_custody_v1_event_proto_msgTypes[20]
+	mi := &file_custody_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2807,7 @@ func (x *Withdraw) String() string {
 func (*Withdraw) ProtoMessage() {}
 
 func (x *Withdraw) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[20]
+	mi := &file_custody_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2820,7 @@ func (x *Withdraw) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Withdraw.ProtoReflect.Descriptor instead.
 func (*Withdraw) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Withdraw) GetItem() *ItemRef {
@@ -2639,7 +2850,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_custody_v1_event_proto_msgTypes[21]
+	mi := &file_custody_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2651,7 +2862,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[21]
+	mi := &file_custody_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2664,7 +2875,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Release) GetItem() *ItemRef {
@@ -2698,7 +2909,7 @@ type Reenter struct {
 
 func (x *Reenter) Reset() {
 	*x = Reenter{}
-	mi := &file_custody_v1_event_proto_msgTypes[22]
+	mi := &file_custody_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2710,7 +2921,7 @@ func (x *Reenter) String() string {
 func (*Reenter) ProtoMessage() {}
 
 func (x *Reenter) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[22]
+	mi := &file_custody_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2723,7 +2934,7 @@ func (x *Reenter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reenter.ProtoReflect.Descriptor instead.
 func (*Reenter) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Reenter) GetItem() *ItemRef {
@@ -2743,7 +2954,7 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\x05event\x18\x01 \x01(\fR\x05event\x12\x1e\n" +
 	"\n" +
 	"signatures\x18\x02 \x03(\fR\n" +
-	"signatures\"\xdd\a\n" +
+	"signatures\"\xe5\b\n" +
 	"\x05Event\x12\x1b\n" +
 	"\tledger_id\x18\x01 \x01(\fR\bledgerId\x12\x14\n" +
 	"\x05party\x18\x02 \x01(\fR\x05party\x12\x18\n" +
@@ -2760,7 +2971,9 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\rparty_suspend\x18\x12 \x01(\v2\x18.custody.v1.PartySuspendH\x00R\fpartySuspend\x12-\n" +
 	"\akey_add\x18\x13 \x01(\v2\x12.custody.v1.KeyAddH\x00R\x06keyAdd\x126\n" +
 	"\n" +
-	"key_revoke\x18\x14 \x01(\v2\x15.custody.v1.KeyRevokeH\x00R\tkeyRevoke\x12?\n" +
+	"key_revoke\x18\x14 \x01(\v2\x15.custody.v1.KeyRevokeH\x00R\tkeyRevoke\x12B\n" +
+	"\x0epolicy_propose\x18\x15 \x01(\v2\x19.custody.v1.PolicyProposeH\x00R\rpolicyPropose\x12B\n" +
+	"\x0epolicy_approve\x18\x16 \x01(\v2\x19.custody.v1.PolicyApproveH\x00R\rpolicyApprove\x12?\n" +
 	"\ritem_register\x18  \x01(\v2\x18.custody.v1.ItemRegisterH\x00R\fitemRegister\x123\n" +
 	"\titem_void\x18! \x01(\v2\x14.custody.v1.ItemVoidH\x00R\bitemVoid\x12)\n" +
 	"\x05offer\x18( \x01(\v2\x11.custody.v1.OfferH\x00R\x05offer\x12,\n" +
@@ -2799,7 +3012,18 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\x06scopes\x18\x02 \x01(\rR\x06scopes\"T\n" +
 	"\tKeyRevoke\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x120\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\x18.custody.v1.RevokeReasonR\x06reason\"S\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x18.custody.v1.RevokeReasonR\x06reason\"e\n" +
+	"\rPolicyPropose\x12\x12\n" +
+	"\x04base\x18\x01 \x01(\fR\x04base\x12\x16\n" +
+	"\x06quorum\x18\x02 \x01(\rR\x06quorum\x12(\n" +
+	"\x04node\x18\x03 \x01(\v2\x14.custody.v1.NodeKeysR\x04node\"\x84\x01\n" +
+	"\bNodeKeys\x12\x17\n" +
+	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x17\n" +
+	"\alog_key\x18\x02 \x01(\fR\x06logKey\x12!\n" +
+	"\fcosigner_key\x18\x03 \x01(\fR\vcosignerKey\x12#\n" +
+	"\rstatement_key\x18\x04 \x01(\fR\fstatementKey\"+\n" +
+	"\rPolicyApprove\x12\x1a\n" +
+	"\bproposal\x18\x01 \x01(\fR\bproposal\"S\n" +
 	"\x04Mass\x12\x1e\n" +
 	"\n" +
 	"micrograms\x18\x01 \x01(\x04R\n" +
@@ -2991,7 +3215,7 @@ func file_custody_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_custody_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 17)
-var file_custody_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_custody_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_custody_v1_event_proto_goTypes = []any{
 	(PrivateField)(0),       // 0: custody.v1.PrivateField
 	(Role)(0),               // 1: custody.v1.Role
@@ -3020,19 +3244,22 @@ var file_custody_v1_event_proto_goTypes = []any{
 	(*PartySuspend)(nil),    // 24: custody.v1.PartySuspend
 	(*KeyAdd)(nil),          // 25: custody.v1.KeyAdd
 	(*KeyRevoke)(nil),       // 26: custody.v1.KeyRevoke
-	(*Mass)(nil),            // 27: custody.v1.Mass
-	(*OriginComponent)(nil), // 28: custody.v1.OriginComponent
-	(*Description)(nil),     // 29: custody.v1.Description
-	(*OutsideId)(nil),       // 30: custody.v1.OutsideId
-	(*ItemRegister)(nil),    // 31: custody.v1.ItemRegister
-	(*ItemRef)(nil),         // 32: custody.v1.ItemRef
-	(*ItemVoid)(nil),        // 33: custody.v1.ItemVoid
-	(*Offer)(nil),           // 34: custody.v1.Offer
-	(*Accept)(nil),          // 35: custody.v1.Accept
-	(*Decline)(nil),         // 36: custody.v1.Decline
-	(*Withdraw)(nil),        // 37: custody.v1.Withdraw
-	(*Release)(nil),         // 38: custody.v1.Release
-	(*Reenter)(nil),         // 39: custody.v1.Reenter
+	(*PolicyPropose)(nil),   // 27: custody.v1.PolicyPropose
+	(*NodeKeys)(nil),        // 28: custody.v1.NodeKeys
+	(*PolicyApprove)(nil),   // 29: custody.v1.PolicyApprove
+	(*Mass)(nil),            // 30: custody.v1.Mass
+	(*OriginComponent)(nil), // 31: custody.v1.OriginComponent
+	(*Description)(nil),     // 32: custody.v1.Description
+	(*OutsideId)(nil),       // 33: custody.v1.OutsideId
+	(*ItemRegister)(nil),    // 34: custody.v1.ItemRegister
+	(*ItemRef)(nil),         // 35: custody.v1.ItemRef
+	(*ItemVoid)(nil),        // 36: custody.v1.ItemVoid
+	(*Offer)(nil),           // 37: custody.v1.Offer
+	(*Accept)(nil),          // 38: custody.v1.Accept
+	(*Decline)(nil),         // 39: custody.v1.Decline
+	(*Withdraw)(nil),        // 40: custody.v1.Withdraw
+	(*Release)(nil),         // 41: custody.v1.Release
+	(*Reenter)(nil),         // 42: custody.v1.Reenter
 }
 var file_custody_v1_event_proto_depIdxs = []int32{
 	19, // 0: custody.v1.Event.group:type_name -> custody.v1.Group
@@ -3042,48 +3269,51 @@ var file_custody_v1_event_proto_depIdxs = []int32{
 	24, // 4: custody.v1.Event.party_suspend:type_name -> custody.v1.PartySuspend
 	25, // 5: custody.v1.Event.key_add:type_name -> custody.v1.KeyAdd
 	26, // 6: custody.v1.Event.key_revoke:type_name -> custody.v1.KeyRevoke
-	31, // 7: custody.v1.Event.item_register:type_name -> custody.v1.ItemRegister
-	33, // 8: custody.v1.Event.item_void:type_name -> custody.v1.ItemVoid
-	34, // 9: custody.v1.Event.offer:type_name -> custody.v1.Offer
-	35, // 10: custody.v1.Event.accept:type_name -> custody.v1.Accept
-	36, // 11: custody.v1.Event.decline:type_name -> custody.v1.Decline
-	37, // 12: custody.v1.Event.withdraw:type_name -> custody.v1.Withdraw
-	38, // 13: custody.v1.Event.release:type_name -> custody.v1.Release
-	39, // 14: custody.v1.Event.reenter:type_name -> custody.v1.Reenter
-	0,  // 15: custody.v1.Commitment.field:type_name -> custody.v1.PrivateField
-	0,  // 16: custody.v1.Opening.field:type_name -> custody.v1.PrivateField
-	1,  // 17: custody.v1.PartyAdmit.role:type_name -> custody.v1.Role
-	2,  // 18: custody.v1.PartySuspend.reason:type_name -> custody.v1.SuspendReason
-	3,  // 19: custody.v1.KeyRevoke.reason:type_name -> custody.v1.RevokeReason
-	7,  // 20: custody.v1.Mass.basis:type_name -> custody.v1.MassBasis
-	9,  // 21: custody.v1.OriginComponent.kind:type_name -> custody.v1.OriginKind
-	10, // 22: custody.v1.OriginComponent.evidence:type_name -> custody.v1.Evidence
-	11, // 23: custody.v1.OriginComponent.state_ownership:type_name -> custody.v1.StateOwnership
-	12, // 24: custody.v1.OutsideId.kind:type_name -> custody.v1.OutsideIdKind
-	4,  // 25: custody.v1.ItemRegister.material:type_name -> custody.v1.Material
-	5,  // 26: custody.v1.ItemRegister.form:type_name -> custody.v1.Form
-	6,  // 27: custody.v1.ItemRegister.nature:type_name -> custody.v1.Nature
-	27, // 28: custody.v1.ItemRegister.mass:type_name -> custody.v1.Mass
-	29, // 29: custody.v1.ItemRegister.description:type_name -> custody.v1.Description
-	8,  // 30: custody.v1.ItemRegister.acquisition:type_name -> custody.v1.Acquisition
-	28, // 31: custody.v1.ItemRegister.origin:type_name -> custody.v1.OriginComponent
-	30, // 32: custody.v1.ItemRegister.outside_ids:type_name -> custody.v1.OutsideId
-	32, // 33: custody.v1.ItemVoid.item:type_name -> custody.v1.ItemRef
-	13, // 34: custody.v1.ItemVoid.reason:type_name -> custody.v1.VoidReason
-	32, // 35: custody.v1.Offer.item:type_name -> custody.v1.ItemRef
-	14, // 36: custody.v1.Offer.mode:type_name -> custody.v1.Mode
-	32, // 37: custody.v1.Accept.item:type_name -> custody.v1.ItemRef
-	32, // 38: custody.v1.Decline.item:type_name -> custody.v1.ItemRef
-	15, // 39: custody.v1.Decline.reason:type_name -> custody.v1.DeclineReason
-	32, // 40: custody.v1.Withdraw.item:type_name -> custody.v1.ItemRef
-	32, // 41: custody.v1.Release.item:type_name -> custody.v1.ItemRef
-	16, // 42: custody.v1.Release.reason:type_name -> custody.v1.OutsideReason
-	32, // 43: custody.v1.Reenter.item:type_name -> custody.v1.ItemRef
-	44, // [44:44] is the sub-list for method output_type
-	44, // [44:44] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	27, // 7: custody.v1.Event.policy_propose:type_name -> custody.v1.PolicyPropose
+	29, // 8: custody.v1.Event.policy_approve:type_name -> custody.v1.PolicyApprove
+	34, // 9: custody.v1.Event.item_register:type_name -> custody.v1.ItemRegister
+	36, // 10: custody.v1.Event.item_void:type_name -> custody.v1.ItemVoid
+	37, // 11: custody.v1.Event.offer:type_name -> custody.v1.Offer
+	38, // 12: custody.v1.Event.accept:type_name -> custody.v1.Accept
+	39, // 13: custody.v1.Event.decline:type_name -> custody.v1.Decline
+	40, // 14: custody.v1.Event.withdraw:type_name -> custody.v1.Withdraw
+	41, // 15: custody.v1.Event.release:type_name -> custody.v1.Release
+	42, // 16: custody.v1.Event.reenter:type_name -> custody.v1.Reenter
+	0,  // 17: custody.v1.Commitment.field:type_name -> custody.v1.PrivateField
+	0,  // 18: custody.v1.Opening.field:type_name -> custody.v1.PrivateField
+	1,  // 19: custody.v1.PartyAdmit.role:type_name -> custody.v1.Role
+	2,  // 20: custody.v1.PartySuspend.reason:type_name -> custody.v1.SuspendReason
+	3,  // 21: custody.v1.KeyRevoke.reason:type_name -> custody.v1.RevokeReason
+	28, // 22: custody.v1.PolicyPropose.node:type_name -> custody.v1.NodeKeys
+	7,  // 23: custody.v1.Mass.basis:type_name -> custody.v1.MassBasis
+	9,  // 24: custody.v1.OriginComponent.kind:type_name -> custody.v1.OriginKind
+	10, // 25: custody.v1.OriginComponent.evidence:type_name -> custody.v1.Evidence
+	11, // 26: custody.v1.OriginComponent.state_ownership:type_name -> custody.v1.StateOwnership
+	12, // 27: custody.v1.OutsideId.kind:type_name -> custody.v1.OutsideIdKind
+	4,  // 28: custody.v1.ItemRegister.material:type_name -> custody.v1.Material
+	5,  // 29: custody.v1.ItemRegister.form:type_name -> custody.v1.Form
+	6,  // 30: custody.v1.ItemRegister.nature:type_name -> custody.v1.Nature
+	30, // 31: custody.v1.ItemRegister.mass:type_name -> custody.v1.Mass
+	32, // 32: custody.v1.ItemRegister.description:type_name -> custody.v1.Description
+	8,  // 33: custody.v1.ItemRegister.acquisition:type_name -> custody.v1.Acquisition
+	31, // 34: custody.v1.ItemRegister.origin:type_name -> custody.v1.OriginComponent
+	33, // 35: custody.v1.ItemRegister.outside_ids:type_name -> custody.v1.OutsideId
+	35, // 36: custody.v1.ItemVoid.item:type_name -> custody.v1.ItemRef
+	13, // 37: custody.v1.ItemVoid.reason:type_name -> custody.v1.VoidReason
+	35, // 38: custody.v1.Offer.item:type_name -> custody.v1.ItemRef
+	14, // 39: custody.v1.Offer.mode:type_name -> custody.v1.Mode
+	35, // 40: custody.v1.Accept.item:type_name -> custody.v1.ItemRef
+	35, // 41: custody.v1.Decline.item:type_name -> custody.v1.ItemRef
+	15, // 42: custody.v1.Decline.reason:type_name -> custody.v1.DeclineReason
+	35, // 43: custody.v1.Withdraw.item:type_name -> custody.v1.ItemRef
+	35, // 44: custody.v1.Release.item:type_name -> custody.v1.ItemRef
+	16, // 45: custody.v1.Release.reason:type_name -> custody.v1.OutsideReason
+	35, // 46: custody.v1.Reenter.item:type_name -> custody.v1.ItemRef
+	47, // [47:47] is the sub-list for method output_type
+	47, // [47:47] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_custody_v1_event_proto_init() }
@@ -3097,6 +3327,8 @@ func file_custody_v1_event_proto_init() {
 		(*Event_PartySuspend)(nil),
 		(*Event_KeyAdd)(nil),
 		(*Event_KeyRevoke)(nil),
+		(*Event_PolicyPropose)(nil),
+		(*Event_PolicyApprove)(nil),
 		(*Event_ItemRegister)(nil),
 		(*Event_ItemVoid)(nil),
 		(*Event_Offer)(nil),
@@ -3112,7 +3344,7 @@ func file_custody_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custody_v1_event_proto_rawDesc), len(file_custody_v1_event_proto_rawDesc)),
 			NumEnums:      17,
-			NumMessages:   23,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -23,6 +23,65 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Wait says what an answer to Append waits for.
+type Wait int32
+
+const (
+	// WAIT_UNSPECIFIED is WAIT_COMMITTED.
+	Wait_WAIT_UNSPECIFIED Wait = 0
+	// A Raft majority has it on disk and the answering node has applied it.
+	Wait_WAIT_COMMITTED Wait = 1
+	// It is under a final checkpoint; the answer proves it. If the deadline
+	// comes first the event is committed all the same, and the answer has no proof.
+	Wait_WAIT_FINAL Wait = 2
+	// Its signatures hold. The answer is the node's promise; the node goes on to
+	// have it recorded or refused.
+	Wait_WAIT_RECEIVED Wait = 3
+)
+
+// Enum value maps for Wait.
+var (
+	Wait_name = map[int32]string{
+		0: "WAIT_UNSPECIFIED",
+		1: "WAIT_COMMITTED",
+		2: "WAIT_FINAL",
+		3: "WAIT_RECEIVED",
+	}
+	Wait_value = map[string]int32{
+		"WAIT_UNSPECIFIED": 0,
+		"WAIT_COMMITTED":   1,
+		"WAIT_FINAL":       2,
+		"WAIT_RECEIVED":    3,
+	}
+)
+
+func (x Wait) Enum() *Wait {
+	p := new(Wait)
+	*p = x
+	return p
+}
+
+func (x Wait) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Wait) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_ledger_proto_enumTypes[0].Descriptor()
+}
+
+func (Wait) Type() protoreflect.EnumType {
+	return &file_custody_v1_ledger_proto_enumTypes[0]
+}
+
+func (x Wait) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Wait.Descriptor instead.
+func (Wait) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{0}
+}
+
 type Outcome int32
 
 const (
@@ -58,11 +117,11 @@ func (x Outcome) String() string {
 }
 
 func (Outcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_ledger_proto_enumTypes[0].Descriptor()
+	return file_custody_v1_ledger_proto_enumTypes[1].Descriptor()
 }
 
 func (Outcome) Type() protoreflect.EnumType {
-	return &file_custody_v1_ledger_proto_enumTypes[0]
+	return &file_custody_v1_ledger_proto_enumTypes[1]
 }
 
 func (x Outcome) Number() protoreflect.EnumNumber {
@@ -71,7 +130,66 @@ func (x Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Outcome.Descriptor instead.
 func (Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{0}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{1}
+}
+
+type ReceiptStatus int32
+
+const (
+	ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED ReceiptStatus = 0
+	// Not recorded at this size; it may still be.
+	ReceiptStatus_RECEIPT_STATUS_UNKNOWN ReceiptStatus = 1
+	// A Raft majority has it.
+	ReceiptStatus_RECEIPT_STATUS_COMMITTED ReceiptStatus = 2
+	// It is under a final checkpoint.
+	ReceiptStatus_RECEIPT_STATUS_FINAL ReceiptStatus = 3
+	// Not recorded, and past the not_after_ms of the request: it never will be.
+	ReceiptStatus_RECEIPT_STATUS_EXPIRED ReceiptStatus = 4
+)
+
+// Enum value maps for ReceiptStatus.
+var (
+	ReceiptStatus_name = map[int32]string{
+		0: "RECEIPT_STATUS_UNSPECIFIED",
+		1: "RECEIPT_STATUS_UNKNOWN",
+		2: "RECEIPT_STATUS_COMMITTED",
+		3: "RECEIPT_STATUS_FINAL",
+		4: "RECEIPT_STATUS_EXPIRED",
+	}
+	ReceiptStatus_value = map[string]int32{
+		"RECEIPT_STATUS_UNSPECIFIED": 0,
+		"RECEIPT_STATUS_UNKNOWN":     1,
+		"RECEIPT_STATUS_COMMITTED":   2,
+		"RECEIPT_STATUS_FINAL":       3,
+		"RECEIPT_STATUS_EXPIRED":     4,
+	}
+)
+
+func (x ReceiptStatus) Enum() *ReceiptStatus {
+	p := new(ReceiptStatus)
+	*p = x
+	return p
+}
+
+func (x ReceiptStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReceiptStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_ledger_proto_enumTypes[2].Descriptor()
+}
+
+func (ReceiptStatus) Type() protoreflect.EnumType {
+	return &file_custody_v1_ledger_proto_enumTypes[2]
+}
+
+func (x ReceiptStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReceiptStatus.Descriptor instead.
+func (ReceiptStatus) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{2}
 }
 
 type ItemStatus int32
@@ -107,11 +225,11 @@ func (x ItemStatus) String() string {
 }
 
 func (ItemStatus) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_ledger_proto_enumTypes[1].Descriptor()
+	return file_custody_v1_ledger_proto_enumTypes[3].Descriptor()
 }
 
 func (ItemStatus) Type() protoreflect.EnumType {
-	return &file_custody_v1_ledger_proto_enumTypes[1]
+	return &file_custody_v1_ledger_proto_enumTypes[3]
 }
 
 func (x ItemStatus) Number() protoreflect.EnumNumber {
@@ -120,7 +238,7 @@ func (x ItemStatus) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ItemStatus.Descriptor instead.
 func (ItemStatus) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{1}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{3}
 }
 
 type NodeState int32
@@ -162,11 +280,11 @@ func (x NodeState) String() string {
 }
 
 func (NodeState) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_ledger_proto_enumTypes[2].Descriptor()
+	return file_custody_v1_ledger_proto_enumTypes[4].Descriptor()
 }
 
 func (NodeState) Type() protoreflect.EnumType {
-	return &file_custody_v1_ledger_proto_enumTypes[2]
+	return &file_custody_v1_ledger_proto_enumTypes[4]
 }
 
 func (x NodeState) Number() protoreflect.EnumNumber {
@@ -175,14 +293,16 @@ func (x NodeState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use NodeState.Descriptor instead.
 func (NodeState) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{2}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{4}
 }
 
 type AppendRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Event *SignedEvent           `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
 	// Openings that the nodes keep beside the entry; each must fit a commitment of the event.
-	Openings      []*Opening `protobuf:"bytes,2,rep,name=openings,proto3" json:"openings,omitempty"`
+	Openings []*Opening `protobuf:"bytes,2,rep,name=openings,proto3" json:"openings,omitempty"`
+	// When to answer. Only of an Append by itself; a group has its own.
+	Wait          Wait `protobuf:"varint,3,opt,name=wait,proto3,enum=custody.v1.Wait" json:"wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -231,9 +351,21 @@ func (x *AppendRequest) GetOpenings() []*Opening {
 	return nil
 }
 
+func (x *AppendRequest) GetWait() Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return Wait_WAIT_UNSPECIFIED
+}
+
 type AppendResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Receipt       *Receipt               `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent with WAIT_RECEIVED.
+	Receipt *Receipt `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// WAIT_FINAL: a tlog-proof@v1 of the entry; see SPEC.md for its extra line.
+	Proof string `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`
+	// WAIT_RECEIVED.
+	Promise       *Promise `protobuf:"bytes,3,opt,name=promise,proto3" json:"promise,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -275,9 +407,25 @@ func (x *AppendResponse) GetReceipt() *Receipt {
 	return nil
 }
 
+func (x *AppendResponse) GetProof() string {
+	if x != nil {
+		return x.Proof
+	}
+	return ""
+}
+
+func (x *AppendResponse) GetPromise() *Promise {
+	if x != nil {
+		return x.Promise
+	}
+	return nil
+}
+
 type AppendGroupRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Events        []*AppendRequest       `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Events []*AppendRequest       `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// WAIT_RECEIVED is refused.
+	Wait          Wait `protobuf:"varint,2,opt,name=wait,proto3,enum=custody.v1.Wait" json:"wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -319,9 +467,18 @@ func (x *AppendGroupRequest) GetEvents() []*AppendRequest {
 	return nil
 }
 
+func (x *AppendGroupRequest) GetWait() Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return Wait_WAIT_UNSPECIFIED
+}
+
 type AppendGroupResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Receipts      []*Receipt             `protobuf:"bytes,1,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Receipts []*Receipt             `protobuf:"bytes,1,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	// WAIT_FINAL: one for each event.
+	Proofs        []string `protobuf:"bytes,2,rep,name=proofs,proto3" json:"proofs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -363,6 +520,68 @@ func (x *AppendGroupResponse) GetReceipts() []*Receipt {
 	return nil
 }
 
+func (x *AppendGroupResponse) GetProofs() []string {
+	if x != nil {
+		return x.Proofs
+	}
+	return nil
+}
+
+// Promise is a node's signed word that an event has reached it and is recorded
+// or refused by a deadline. An answer whose outcome is unknown carries it as a
+// detail.
+type Promise struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payload       []byte                 `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"`     // see SPEC.md
+	Signature     []byte                 `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"` // by the node's statement key
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Promise) Reset() {
+	*x = Promise{}
+	mi := &file_custody_v1_ledger_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Promise) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Promise) ProtoMessage() {}
+
+func (x *Promise) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_ledger_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Promise.ProtoReflect.Descriptor instead.
+func (*Promise) Descriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Promise) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *Promise) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
 type AppendStreamRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Chosen by the client, given back in the response.
@@ -375,7 +594,7 @@ type AppendStreamRequest struct {
 
 func (x *AppendStreamRequest) Reset() {
 	*x = AppendStreamRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[4]
+	mi := &file_custody_v1_ledger_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +606,7 @@ func (x *AppendStreamRequest) String() string {
 func (*AppendStreamRequest) ProtoMessage() {}
 
 func (x *AppendStreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[4]
+	mi := &file_custody_v1_ledger_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +619,7 @@ func (x *AppendStreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendStreamRequest.ProtoReflect.Descriptor instead.
 func (*AppendStreamRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{4}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AppendStreamRequest) GetSequence() uint64 {
@@ -429,7 +648,7 @@ type AppendStreamResponse struct {
 
 func (x *AppendStreamResponse) Reset() {
 	*x = AppendStreamResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[5]
+	mi := &file_custody_v1_ledger_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -441,7 +660,7 @@ func (x *AppendStreamResponse) String() string {
 func (*AppendStreamResponse) ProtoMessage() {}
 
 func (x *AppendStreamResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[5]
+	mi := &file_custody_v1_ledger_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -454,7 +673,7 @@ func (x *AppendStreamResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendStreamResponse.ProtoReflect.Descriptor instead.
 func (*AppendStreamResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{5}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AppendStreamResponse) GetSequence() uint64 {
@@ -495,7 +714,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[6]
+	mi := &file_custody_v1_ledger_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +726,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[6]
+	mi := &file_custody_v1_ledger_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +739,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{6}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Failure) GetGrpcCode() uint32 {
@@ -580,7 +799,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[7]
+	mi := &file_custody_v1_ledger_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +811,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[7]
+	mi := &file_custody_v1_ledger_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +824,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{7}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Receipt) GetEventId() []byte {
@@ -650,6 +869,7 @@ type Consistency struct {
 	//
 	//	*Consistency_AtLeastSize
 	//	*Consistency_Stale
+	//	*Consistency_Final
 	Level         isConsistency_Level `protobuf_oneof:"level"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -657,7 +877,7 @@ type Consistency struct {
 
 func (x *Consistency) Reset() {
 	*x = Consistency{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[8]
+	mi := &file_custody_v1_ledger_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +889,7 @@ func (x *Consistency) String() string {
 func (*Consistency) ProtoMessage() {}
 
 func (x *Consistency) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[8]
+	mi := &file_custody_v1_ledger_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +902,7 @@ func (x *Consistency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Consistency.ProtoReflect.Descriptor instead.
 func (*Consistency) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{8}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Consistency) GetLevel() isConsistency_Level {
@@ -710,6 +930,15 @@ func (x *Consistency) GetStale() bool {
 	return false
 }
 
+func (x *Consistency) GetFinal() bool {
+	if x != nil {
+		if x, ok := x.Level.(*Consistency_Final); ok {
+			return x.Final
+		}
+	}
+	return false
+}
+
 type isConsistency_Level interface {
 	isConsistency_Level()
 }
@@ -724,23 +953,34 @@ type Consistency_Stale struct {
 	Stale bool `protobuf:"varint,2,opt,name=stale,proto3,oneof"`
 }
 
+type Consistency_Final struct {
+	// The state under a final checkpoint, with the statements of as many
+	// associations as the policy asks for. GetItem only.
+	Final bool `protobuf:"varint,3,opt,name=final,proto3,oneof"`
+}
+
 func (*Consistency_AtLeastSize) isConsistency_Level() {}
 
 func (*Consistency_Stale) isConsistency_Level() {}
+
+func (*Consistency_Final) isConsistency_Level() {}
 
 // ReadAt says at which ledger size an answer was read.
 type ReadAt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Size  uint64                 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
 	// Recorded time of the last entry.
-	LedgerTimeMs  uint64 `protobuf:"varint,2,opt,name=ledger_time_ms,json=ledgerTimeMs,proto3" json:"ledger_time_ms,omitempty"`
+	LedgerTimeMs uint64 `protobuf:"varint,2,opt,name=ledger_time_ms,json=ledgerTimeMs,proto3" json:"ledger_time_ms,omitempty"`
+	// Size of the last final checkpoint that the node has. What is above it rests
+	// on the word of the answering node alone.
+	FinalSize     uint64 `protobuf:"varint,3,opt,name=final_size,json=finalSize,proto3" json:"final_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReadAt) Reset() {
 	*x = ReadAt{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[9]
+	mi := &file_custody_v1_ledger_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -752,7 +992,7 @@ func (x *ReadAt) String() string {
 func (*ReadAt) ProtoMessage() {}
 
 func (x *ReadAt) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[9]
+	mi := &file_custody_v1_ledger_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -765,7 +1005,7 @@ func (x *ReadAt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadAt.ProtoReflect.Descriptor instead.
 func (*ReadAt) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{9}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReadAt) GetSize() uint64 {
@@ -782,17 +1022,27 @@ func (x *ReadAt) GetLedgerTimeMs() uint64 {
 	return 0
 }
 
+func (x *ReadAt) GetFinalSize() uint64 {
+	if x != nil {
+		return x.FinalSize
+	}
+	return 0
+}
+
 type GetReceiptRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EventId       []byte                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	Consistency   *Consistency           `protobuf:"bytes,2,opt,name=consistency,proto3" json:"consistency,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	EventId     []byte                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	Consistency *Consistency           `protobuf:"bytes,2,opt,name=consistency,proto3" json:"consistency,omitempty"`
+	// The event's own not_after_ms, which the ledger cannot know before it has
+	// the event; 0 if the caller does not know it.
+	NotAfterMs    uint64 `protobuf:"varint,3,opt,name=not_after_ms,json=notAfterMs,proto3" json:"not_after_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetReceiptRequest) Reset() {
 	*x = GetReceiptRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[10]
+	mi := &file_custody_v1_ledger_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +1054,7 @@ func (x *GetReceiptRequest) String() string {
 func (*GetReceiptRequest) ProtoMessage() {}
 
 func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[10]
+	mi := &file_custody_v1_ledger_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +1067,7 @@ func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReceiptRequest.ProtoReflect.Descriptor instead.
 func (*GetReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{10}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetReceiptRequest) GetEventId() []byte {
@@ -834,18 +1084,29 @@ func (x *GetReceiptRequest) GetConsistency() *Consistency {
 	return nil
 }
 
+func (x *GetReceiptRequest) GetNotAfterMs() uint64 {
+	if x != nil {
+		return x.NotAfterMs
+	}
+	return 0
+}
+
 type GetReceiptResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Absent: not recorded at this size. Past its not_after_ms it never will be.
-	Receipt       *Receipt `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
-	ReadAt        *ReadAt  `protobuf:"bytes,2,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	// Absent: not recorded at this size.
+	Receipt *Receipt      `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	ReadAt  *ReadAt       `protobuf:"bytes,2,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	Status  ReceiptStatus `protobuf:"varint,3,opt,name=status,proto3,enum=custody.v1.ReceiptStatus" json:"status,omitempty"`
+	// RECEIPT_STATUS_FINAL: a tlog-proof@v1 of the entry under the last final
+	// checkpoint; see SPEC.md for its extra line.
+	Proof         string `protobuf:"bytes,4,opt,name=proof,proto3" json:"proof,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetReceiptResponse) Reset() {
 	*x = GetReceiptResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[11]
+	mi := &file_custody_v1_ledger_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +1118,7 @@ func (x *GetReceiptResponse) String() string {
 func (*GetReceiptResponse) ProtoMessage() {}
 
 func (x *GetReceiptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[11]
+	mi := &file_custody_v1_ledger_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1131,7 @@ func (x *GetReceiptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReceiptResponse.ProtoReflect.Descriptor instead.
 func (*GetReceiptResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{11}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetReceiptResponse) GetReceipt() *Receipt {
@@ -887,6 +1148,20 @@ func (x *GetReceiptResponse) GetReadAt() *ReadAt {
 	return nil
 }
 
+func (x *GetReceiptResponse) GetStatus() ReceiptStatus {
+	if x != nil {
+		return x.Status
+	}
+	return ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED
+}
+
+func (x *GetReceiptResponse) GetProof() string {
+	if x != nil {
+		return x.Proof
+	}
+	return ""
+}
+
 type GetItemRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Item          []byte                 `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
@@ -897,7 +1172,7 @@ type GetItemRequest struct {
 
 func (x *GetItemRequest) Reset() {
 	*x = GetItemRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[12]
+	mi := &file_custody_v1_ledger_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1184,7 @@ func (x *GetItemRequest) String() string {
 func (*GetItemRequest) ProtoMessage() {}
 
 func (x *GetItemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[12]
+	mi := &file_custody_v1_ledger_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1197,7 @@ func (x *GetItemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetItemRequest.ProtoReflect.Descriptor instead.
 func (*GetItemRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{12}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetItemRequest) GetItem() []byte {
@@ -940,16 +1215,18 @@ func (x *GetItemRequest) GetConsistency() *Consistency {
 }
 
 type GetItemResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Item          *ItemView              `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
-	ReadAt        *ReadAt                `protobuf:"bytes,2,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Item   *ItemView              `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	ReadAt *ReadAt                `protobuf:"bytes,2,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	// Consistency final only.
+	Final         *FinalStatement `protobuf:"bytes,3,opt,name=final,proto3" json:"final,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetItemResponse) Reset() {
 	*x = GetItemResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[13]
+	mi := &file_custody_v1_ledger_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1238,7 @@ func (x *GetItemResponse) String() string {
 func (*GetItemResponse) ProtoMessage() {}
 
 func (x *GetItemResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[13]
+	mi := &file_custody_v1_ledger_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1251,7 @@ func (x *GetItemResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetItemResponse.ProtoReflect.Descriptor instead.
 func (*GetItemResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{13}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetItemResponse) GetItem() *ItemView {
@@ -987,6 +1264,324 @@ func (x *GetItemResponse) GetItem() *ItemView {
 func (x *GetItemResponse) GetReadAt() *ReadAt {
 	if x != nil {
 		return x.ReadAt
+	}
+	return nil
+}
+
+func (x *GetItemResponse) GetFinal() *FinalStatement {
+	if x != nil {
+		return x.Final
+	}
+	return nil
+}
+
+// FinalStatement is what several nodes sign alike about a final size.
+type FinalStatement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The final checkpoint, a signed note.
+	Note []byte `protobuf:"bytes,1,opt,name=note,proto3" json:"note,omitempty"`
+	// What is stated, of that size and root; see SPEC.md.
+	Payload       []byte           `protobuf:"bytes,2,opt,name=payload,proto3" json:"payload,omitempty"`
+	Signatures    []*NodeSignature `protobuf:"bytes,3,rep,name=signatures,proto3" json:"signatures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinalStatement) Reset() {
+	*x = FinalStatement{}
+	mi := &file_custody_v1_ledger_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinalStatement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinalStatement) ProtoMessage() {}
+
+func (x *FinalStatement) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_ledger_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinalStatement.ProtoReflect.Descriptor instead.
+func (*FinalStatement) Descriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *FinalStatement) GetNote() []byte {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
+func (x *FinalStatement) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *FinalStatement) GetSignatures() []*NodeSignature {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+// NodeSignature is by a node's statement key.
+type NodeSignature struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	NodeId        string                 `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	Signature     []byte                 `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeSignature) Reset() {
+	*x = NodeSignature{}
+	mi := &file_custody_v1_ledger_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeSignature) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeSignature) ProtoMessage() {}
+
+func (x *NodeSignature) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_ledger_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeSignature.ProtoReflect.Descriptor instead.
+func (*NodeSignature) Descriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *NodeSignature) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *NodeSignature) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+type GetBundleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 100 items.
+	Items [][]byte `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// Instead of items: those of one offer, or of all offers of its group.
+	Offer         []byte `protobuf:"bytes,2,opt,name=offer,proto3" json:"offer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBundleRequest) Reset() {
+	*x = GetBundleRequest{}
+	mi := &file_custody_v1_ledger_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBundleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBundleRequest) ProtoMessage() {}
+
+func (x *GetBundleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_ledger_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBundleRequest.ProtoReflect.Descriptor instead.
+func (*GetBundleRequest) Descriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GetBundleRequest) GetItems() [][]byte {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *GetBundleRequest) GetOffer() []byte {
+	if x != nil {
+		return x.Offer
+	}
+	return nil
+}
+
+type GetBundleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chunk         []byte                 `protobuf:"bytes,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBundleResponse) Reset() {
+	*x = GetBundleResponse{}
+	mi := &file_custody_v1_ledger_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBundleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBundleResponse) ProtoMessage() {}
+
+func (x *GetBundleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_ledger_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBundleResponse.ProtoReflect.Descriptor instead.
+func (*GetBundleResponse) Descriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GetBundleResponse) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
+type GetAbsenceRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EventId []byte                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// The answer is of a ledger whose time is past this; 0 for any.
+	AfterMs       uint64 `protobuf:"varint,2,opt,name=after_ms,json=afterMs,proto3" json:"after_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAbsenceRequest) Reset() {
+	*x = GetAbsenceRequest{}
+	mi := &file_custody_v1_ledger_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAbsenceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAbsenceRequest) ProtoMessage() {}
+
+func (x *GetAbsenceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_ledger_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAbsenceRequest.ProtoReflect.Descriptor instead.
+func (*GetAbsenceRequest) Descriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetAbsenceRequest) GetEventId() []byte {
+	if x != nil {
+		return x.EventId
+	}
+	return nil
+}
+
+func (x *GetAbsenceRequest) GetAfterMs() uint64 {
+	if x != nil {
+		return x.AfterMs
+	}
+	return 0
+}
+
+type GetAbsenceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Absence       *FinalStatement        `protobuf:"bytes,1,opt,name=absence,proto3" json:"absence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAbsenceResponse) Reset() {
+	*x = GetAbsenceResponse{}
+	mi := &file_custody_v1_ledger_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAbsenceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAbsenceResponse) ProtoMessage() {}
+
+func (x *GetAbsenceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_ledger_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAbsenceResponse.ProtoReflect.Descriptor instead.
+func (*GetAbsenceResponse) Descriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GetAbsenceResponse) GetAbsence() *FinalStatement {
+	if x != nil {
+		return x.Absence
 	}
 	return nil
 }
@@ -1005,7 +1600,7 @@ type Holder struct {
 
 func (x *Holder) Reset() {
 	*x = Holder{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[14]
+	mi := &file_custody_v1_ledger_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1612,7 @@ func (x *Holder) String() string {
 func (*Holder) ProtoMessage() {}
 
 func (x *Holder) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[14]
+	mi := &file_custody_v1_ledger_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1625,7 @@ func (x *Holder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holder.ProtoReflect.Descriptor instead.
 func (*Holder) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{14}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Holder) GetWho() isHolder_Who {
@@ -1087,7 +1682,7 @@ type Outside struct {
 
 func (x *Outside) Reset() {
 	*x = Outside{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[15]
+	mi := &file_custody_v1_ledger_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1694,7 @@ func (x *Outside) String() string {
 func (*Outside) ProtoMessage() {}
 
 func (x *Outside) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[15]
+	mi := &file_custody_v1_ledger_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1707,7 @@ func (x *Outside) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outside.ProtoReflect.Descriptor instead.
 func (*Outside) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{15}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Outside) GetReason() OutsideReason {
@@ -1164,7 +1759,7 @@ type OpenOffer struct {
 
 func (x *OpenOffer) Reset() {
 	*x = OpenOffer{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[16]
+	mi := &file_custody_v1_ledger_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1771,7 @@ func (x *OpenOffer) String() string {
 func (*OpenOffer) ProtoMessage() {}
 
 func (x *OpenOffer) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[16]
+	mi := &file_custody_v1_ledger_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1784,7 @@ func (x *OpenOffer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenOffer.ProtoReflect.Descriptor instead.
 func (*OpenOffer) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{16}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *OpenOffer) GetEventId() []byte {
@@ -1288,7 +1883,7 @@ type ItemView struct {
 
 func (x *ItemView) Reset() {
 	*x = ItemView{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[17]
+	mi := &file_custody_v1_ledger_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1300,7 +1895,7 @@ func (x *ItemView) String() string {
 func (*ItemView) ProtoMessage() {}
 
 func (x *ItemView) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[17]
+	mi := &file_custody_v1_ledger_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1313,7 +1908,7 @@ func (x *ItemView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemView.ProtoReflect.Descriptor instead.
 func (*ItemView) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{17}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ItemView) GetItem() []byte {
@@ -1419,7 +2014,7 @@ type Title struct {
 
 func (x *Title) Reset() {
 	*x = Title{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[18]
+	mi := &file_custody_v1_ledger_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1431,7 +2026,7 @@ func (x *Title) String() string {
 func (*Title) ProtoMessage() {}
 
 func (x *Title) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[18]
+	mi := &file_custody_v1_ledger_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1444,7 +2039,7 @@ func (x *Title) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Title.ProtoReflect.Descriptor instead.
 func (*Title) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{18}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Title) GetManagingOwner() *Holder {
@@ -1471,7 +2066,7 @@ type TitleShare struct {
 
 func (x *TitleShare) Reset() {
 	*x = TitleShare{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[19]
+	mi := &file_custody_v1_ledger_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +2078,7 @@ func (x *TitleShare) String() string {
 func (*TitleShare) ProtoMessage() {}
 
 func (x *TitleShare) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[19]
+	mi := &file_custody_v1_ledger_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +2091,7 @@ func (x *TitleShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleShare.ProtoReflect.Descriptor instead.
 func (*TitleShare) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{19}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TitleShare) GetOwner() *Holder {
@@ -1526,7 +2121,7 @@ type ItemHistoryRequest struct {
 
 func (x *ItemHistoryRequest) Reset() {
 	*x = ItemHistoryRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[20]
+	mi := &file_custody_v1_ledger_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +2133,7 @@ func (x *ItemHistoryRequest) String() string {
 func (*ItemHistoryRequest) ProtoMessage() {}
 
 func (x *ItemHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[20]
+	mi := &file_custody_v1_ledger_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +2146,7 @@ func (x *ItemHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ItemHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{20}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ItemHistoryRequest) GetItem() []byte {
@@ -1593,7 +2188,7 @@ type ItemHistoryResponse struct {
 
 func (x *ItemHistoryResponse) Reset() {
 	*x = ItemHistoryResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[21]
+	mi := &file_custody_v1_ledger_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1605,7 +2200,7 @@ func (x *ItemHistoryResponse) String() string {
 func (*ItemHistoryResponse) ProtoMessage() {}
 
 func (x *ItemHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[21]
+	mi := &file_custody_v1_ledger_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1618,7 +2213,7 @@ func (x *ItemHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemHistoryResponse.ProtoReflect.Descriptor instead.
 func (*ItemHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{21}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ItemHistoryResponse) GetEntries() []*RawEntry {
@@ -1653,7 +2248,7 @@ type RawEntry struct {
 
 func (x *RawEntry) Reset() {
 	*x = RawEntry{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[22]
+	mi := &file_custody_v1_ledger_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1665,7 +2260,7 @@ func (x *RawEntry) String() string {
 func (*RawEntry) ProtoMessage() {}
 
 func (x *RawEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[22]
+	mi := &file_custody_v1_ledger_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1678,7 +2273,7 @@ func (x *RawEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RawEntry.ProtoReflect.Descriptor instead.
 func (*RawEntry) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{22}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RawEntry) GetIndex() uint64 {
@@ -1713,7 +2308,7 @@ type ListItemsRequest struct {
 
 func (x *ListItemsRequest) Reset() {
 	*x = ListItemsRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[23]
+	mi := &file_custody_v1_ledger_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +2320,7 @@ func (x *ListItemsRequest) String() string {
 func (*ListItemsRequest) ProtoMessage() {}
 
 func (x *ListItemsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[23]
+	mi := &file_custody_v1_ledger_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +2333,7 @@ func (x *ListItemsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListItemsRequest.ProtoReflect.Descriptor instead.
 func (*ListItemsRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{23}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListItemsRequest) GetBy() isListItemsRequest_By {
@@ -1844,7 +2439,7 @@ type ListItemsResponse struct {
 
 func (x *ListItemsResponse) Reset() {
 	*x = ListItemsResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[24]
+	mi := &file_custody_v1_ledger_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1856,7 +2451,7 @@ func (x *ListItemsResponse) String() string {
 func (*ListItemsResponse) ProtoMessage() {}
 
 func (x *ListItemsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[24]
+	mi := &file_custody_v1_ledger_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1869,7 +2464,7 @@ func (x *ListItemsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListItemsResponse.ProtoReflect.Descriptor instead.
 func (*ListItemsResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{24}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListItemsResponse) GetItems() []*ItemView {
@@ -1903,7 +2498,7 @@ type GetPartyRequest struct {
 
 func (x *GetPartyRequest) Reset() {
 	*x = GetPartyRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[25]
+	mi := &file_custody_v1_ledger_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1915,7 +2510,7 @@ func (x *GetPartyRequest) String() string {
 func (*GetPartyRequest) ProtoMessage() {}
 
 func (x *GetPartyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[25]
+	mi := &file_custody_v1_ledger_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1928,7 +2523,7 @@ func (x *GetPartyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPartyRequest.ProtoReflect.Descriptor instead.
 func (*GetPartyRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{25}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetPartyRequest) GetParty() []byte {
@@ -1955,7 +2550,7 @@ type GetPartyResponse struct {
 
 func (x *GetPartyResponse) Reset() {
 	*x = GetPartyResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[26]
+	mi := &file_custody_v1_ledger_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1967,7 +2562,7 @@ func (x *GetPartyResponse) String() string {
 func (*GetPartyResponse) ProtoMessage() {}
 
 func (x *GetPartyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[26]
+	mi := &file_custody_v1_ledger_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1980,7 +2575,7 @@ func (x *GetPartyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPartyResponse.ProtoReflect.Descriptor instead.
 func (*GetPartyResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{26}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetPartyResponse) GetParty() *PartyView {
@@ -2016,7 +2611,7 @@ type PartyView struct {
 
 func (x *PartyView) Reset() {
 	*x = PartyView{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[27]
+	mi := &file_custody_v1_ledger_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2028,7 +2623,7 @@ func (x *PartyView) String() string {
 func (*PartyView) ProtoMessage() {}
 
 func (x *PartyView) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[27]
+	mi := &file_custody_v1_ledger_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2041,7 +2636,7 @@ func (x *PartyView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartyView.ProtoReflect.Descriptor instead.
 func (*PartyView) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{27}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PartyView) GetParty() []byte {
@@ -2117,7 +2712,7 @@ type MembershipView struct {
 
 func (x *MembershipView) Reset() {
 	*x = MembershipView{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[28]
+	mi := &file_custody_v1_ledger_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2129,7 +2724,7 @@ func (x *MembershipView) String() string {
 func (*MembershipView) ProtoMessage() {}
 
 func (x *MembershipView) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[28]
+	mi := &file_custody_v1_ledger_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2142,7 +2737,7 @@ func (x *MembershipView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembershipView.ProtoReflect.Descriptor instead.
 func (*MembershipView) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{28}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MembershipView) GetAssociation() []byte {
@@ -2172,7 +2767,7 @@ type KeyView struct {
 
 func (x *KeyView) Reset() {
 	*x = KeyView{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[29]
+	mi := &file_custody_v1_ledger_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2184,7 +2779,7 @@ func (x *KeyView) String() string {
 func (*KeyView) ProtoMessage() {}
 
 func (x *KeyView) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[29]
+	mi := &file_custody_v1_ledger_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2197,7 +2792,7 @@ func (x *KeyView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyView.ProtoReflect.Descriptor instead.
 func (*KeyView) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{29}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *KeyView) GetKey() []byte {
@@ -2247,7 +2842,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[30]
+	mi := &file_custody_v1_ledger_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2259,7 +2854,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[30]
+	mi := &file_custody_v1_ledger_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2272,7 +2867,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{30}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WatchRequest) GetFromIndex() uint64 {
@@ -2298,7 +2893,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[31]
+	mi := &file_custody_v1_ledger_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2310,7 +2905,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[31]
+	mi := &file_custody_v1_ledger_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2323,7 +2918,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{31}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WatchResponse) GetEntry() *RawEntry {
@@ -2341,7 +2936,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[32]
+	mi := &file_custody_v1_ledger_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2353,7 +2948,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[32]
+	mi := &file_custody_v1_ledger_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2366,7 +2961,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{32}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{39}
 }
 
 type GetStatusResponse struct {
@@ -2389,13 +2984,21 @@ type GetStatusResponse struct {
 	Members          []*MemberStatus        `protobuf:"bytes,16,rep,name=members,proto3" json:"members,omitempty"`
 	// While catching up: the size the ledger is being brought to.
 	CatchUpTargetSize uint64 `protobuf:"varint,17,opt,name=catch_up_target_size,json=catchUpTargetSize,proto3" json:"catch_up_target_size,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The last final checkpoint that the node has, and when it got it.
+	FinalSize       uint64 `protobuf:"varint,18,opt,name=final_size,json=finalSize,proto3" json:"final_size,omitempty"`
+	FinalRoot       []byte `protobuf:"bytes,19,opt,name=final_root,json=finalRoot,proto3" json:"final_root,omitempty"`
+	FinalReceivedMs uint64 `protobuf:"varint,20,opt,name=final_received_ms,json=finalReceivedMs,proto3" json:"final_received_ms,omitempty"`
+	// Associations that cosigned it.
+	FinalCosigners []string `protobuf:"bytes,21,rep,name=final_cosigners,json=finalCosigners,proto3" json:"final_cosigners,omitempty"`
+	// What the node holds against others or the cluster; a sentence each.
+	Alarms        []string `protobuf:"bytes,22,rep,name=alarms,proto3" json:"alarms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[33]
+	mi := &file_custody_v1_ledger_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2407,7 +3010,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[33]
+	mi := &file_custody_v1_ledger_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2420,7 +3023,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{33}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetStatusResponse) GetNodeId() string {
@@ -2542,6 +3145,41 @@ func (x *GetStatusResponse) GetCatchUpTargetSize() uint64 {
 	return 0
 }
 
+func (x *GetStatusResponse) GetFinalSize() uint64 {
+	if x != nil {
+		return x.FinalSize
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetFinalRoot() []byte {
+	if x != nil {
+		return x.FinalRoot
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetFinalReceivedMs() uint64 {
+	if x != nil {
+		return x.FinalReceivedMs
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetFinalCosigners() []string {
+	if x != nil {
+		return x.FinalCosigners
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetAlarms() []string {
+	if x != nil {
+		return x.Alarms
+	}
+	return nil
+}
+
 type MemberStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	NodeId        string                 `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
@@ -2553,7 +3191,7 @@ type MemberStatus struct {
 
 func (x *MemberStatus) Reset() {
 	*x = MemberStatus{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[34]
+	mi := &file_custody_v1_ledger_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2565,7 +3203,7 @@ func (x *MemberStatus) String() string {
 func (*MemberStatus) ProtoMessage() {}
 
 func (x *MemberStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[34]
+	mi := &file_custody_v1_ledger_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2578,7 +3216,7 @@ func (x *MemberStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberStatus.ProtoReflect.Descriptor instead.
 func (*MemberStatus) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{34}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *MemberStatus) GetNodeId() string {
@@ -2607,16 +3245,24 @@ var File_custody_v1_ledger_proto protoreflect.FileDescriptor
 const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\n" +
 	"\x17custody/v1/ledger.proto\x12\n" +
-	"custody.v1\x1a\x16custody/v1/event.proto\"o\n" +
+	"custody.v1\x1a\x16custody/v1/event.proto\"\x95\x01\n" +
 	"\rAppendRequest\x12-\n" +
 	"\x05event\x18\x01 \x01(\v2\x17.custody.v1.SignedEventR\x05event\x12/\n" +
-	"\bopenings\x18\x02 \x03(\v2\x13.custody.v1.OpeningR\bopenings\"?\n" +
+	"\bopenings\x18\x02 \x03(\v2\x13.custody.v1.OpeningR\bopenings\x12$\n" +
+	"\x04wait\x18\x03 \x01(\x0e2\x10.custody.v1.WaitR\x04wait\"\x84\x01\n" +
 	"\x0eAppendResponse\x12-\n" +
-	"\areceipt\x18\x01 \x01(\v2\x13.custody.v1.ReceiptR\areceipt\"G\n" +
+	"\areceipt\x18\x01 \x01(\v2\x13.custody.v1.ReceiptR\areceipt\x12\x14\n" +
+	"\x05proof\x18\x02 \x01(\tR\x05proof\x12-\n" +
+	"\apromise\x18\x03 \x01(\v2\x13.custody.v1.PromiseR\apromise\"m\n" +
 	"\x12AppendGroupRequest\x121\n" +
-	"\x06events\x18\x01 \x03(\v2\x19.custody.v1.AppendRequestR\x06events\"F\n" +
+	"\x06events\x18\x01 \x03(\v2\x19.custody.v1.AppendRequestR\x06events\x12$\n" +
+	"\x04wait\x18\x02 \x01(\x0e2\x10.custody.v1.WaitR\x04wait\"^\n" +
 	"\x13AppendGroupResponse\x12/\n" +
-	"\breceipts\x18\x01 \x03(\v2\x13.custody.v1.ReceiptR\breceipts\"d\n" +
+	"\breceipts\x18\x01 \x03(\v2\x13.custody.v1.ReceiptR\breceipts\x12\x16\n" +
+	"\x06proofs\x18\x02 \x03(\tR\x06proofs\"A\n" +
+	"\aPromise\x12\x18\n" +
+	"\apayload\x18\x01 \x01(\fR\apayload\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"d\n" +
 	"\x13AppendStreamRequest\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x121\n" +
 	"\x06events\x18\x02 \x03(\v2\x19.custody.v1.AppendRequestR\x06events\"\x92\x01\n" +
@@ -2636,26 +3282,53 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\x12$\n" +
 	"\x0erecorded_at_ms\x18\x03 \x01(\x04R\frecordedAtMs\x12\x1b\n" +
 	"\tleaf_hash\x18\x04 \x01(\fR\bleafHash\x12\x1c\n" +
-	"\tduplicate\x18\x05 \x01(\bR\tduplicate\"T\n" +
+	"\tduplicate\x18\x05 \x01(\bR\tduplicate\"l\n" +
 	"\vConsistency\x12$\n" +
 	"\rat_least_size\x18\x01 \x01(\x04H\x00R\vatLeastSize\x12\x16\n" +
-	"\x05stale\x18\x02 \x01(\bH\x00R\x05staleB\a\n" +
-	"\x05level\"B\n" +
+	"\x05stale\x18\x02 \x01(\bH\x00R\x05stale\x12\x16\n" +
+	"\x05final\x18\x03 \x01(\bH\x00R\x05finalB\a\n" +
+	"\x05level\"a\n" +
 	"\x06ReadAt\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12$\n" +
-	"\x0eledger_time_ms\x18\x02 \x01(\x04R\fledgerTimeMs\"i\n" +
+	"\x0eledger_time_ms\x18\x02 \x01(\x04R\fledgerTimeMs\x12\x1d\n" +
+	"\n" +
+	"final_size\x18\x03 \x01(\x04R\tfinalSize\"\x8b\x01\n" +
 	"\x11GetReceiptRequest\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\fR\aeventId\x129\n" +
-	"\vconsistency\x18\x02 \x01(\v2\x17.custody.v1.ConsistencyR\vconsistency\"p\n" +
+	"\vconsistency\x18\x02 \x01(\v2\x17.custody.v1.ConsistencyR\vconsistency\x12 \n" +
+	"\fnot_after_ms\x18\x03 \x01(\x04R\n" +
+	"notAfterMs\"\xb9\x01\n" +
 	"\x12GetReceiptResponse\x12-\n" +
 	"\areceipt\x18\x01 \x01(\v2\x13.custody.v1.ReceiptR\areceipt\x12+\n" +
-	"\aread_at\x18\x02 \x01(\v2\x12.custody.v1.ReadAtR\x06readAt\"_\n" +
+	"\aread_at\x18\x02 \x01(\v2\x12.custody.v1.ReadAtR\x06readAt\x121\n" +
+	"\x06status\x18\x03 \x01(\x0e2\x19.custody.v1.ReceiptStatusR\x06status\x12\x14\n" +
+	"\x05proof\x18\x04 \x01(\tR\x05proof\"_\n" +
 	"\x0eGetItemRequest\x12\x12\n" +
 	"\x04item\x18\x01 \x01(\fR\x04item\x129\n" +
-	"\vconsistency\x18\x02 \x01(\v2\x17.custody.v1.ConsistencyR\vconsistency\"h\n" +
+	"\vconsistency\x18\x02 \x01(\v2\x17.custody.v1.ConsistencyR\vconsistency\"\x9a\x01\n" +
 	"\x0fGetItemResponse\x12(\n" +
 	"\x04item\x18\x01 \x01(\v2\x14.custody.v1.ItemViewR\x04item\x12+\n" +
-	"\aread_at\x18\x02 \x01(\v2\x12.custody.v1.ReadAtR\x06readAt\"X\n" +
+	"\aread_at\x18\x02 \x01(\v2\x12.custody.v1.ReadAtR\x06readAt\x120\n" +
+	"\x05final\x18\x03 \x01(\v2\x1a.custody.v1.FinalStatementR\x05final\"y\n" +
+	"\x0eFinalStatement\x12\x12\n" +
+	"\x04note\x18\x01 \x01(\fR\x04note\x12\x18\n" +
+	"\apayload\x18\x02 \x01(\fR\apayload\x129\n" +
+	"\n" +
+	"signatures\x18\x03 \x03(\v2\x19.custody.v1.NodeSignatureR\n" +
+	"signatures\"F\n" +
+	"\rNodeSignature\x12\x17\n" +
+	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\">\n" +
+	"\x10GetBundleRequest\x12\x14\n" +
+	"\x05items\x18\x01 \x03(\fR\x05items\x12\x14\n" +
+	"\x05offer\x18\x02 \x01(\fR\x05offer\")\n" +
+	"\x11GetBundleResponse\x12\x14\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk\"I\n" +
+	"\x11GetAbsenceRequest\x12\x19\n" +
+	"\bevent_id\x18\x01 \x01(\fR\aeventId\x12\x19\n" +
+	"\bafter_ms\x18\x02 \x01(\x04R\aafterMs\"J\n" +
+	"\x12GetAbsenceResponse\x124\n" +
+	"\aabsence\x18\x01 \x01(\v2\x1a.custody.v1.FinalStatementR\aabsence\"X\n" +
 	"\x06Holder\x12\x16\n" +
 	"\x05party\x18\x01 \x01(\fH\x00R\x05party\x12/\n" +
 	"\aoutside\x18\x02 \x01(\v2\x13.custody.v1.OutsideH\x00R\aoutsideB\x05\n" +
@@ -2766,7 +3439,7 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\x04item\x18\x02 \x01(\fR\x04item\";\n" +
 	"\rWatchResponse\x12*\n" +
 	"\x05entry\x18\x01 \x01(\v2\x14.custody.v1.RawEntryR\x05entry\"\x12\n" +
-	"\x10GetStatusRequest\"\xf3\x04\n" +
+	"\x10GetStatusRequest\"\x9e\x06\n" +
 	"\x11GetStatusResponse\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x1b\n" +
 	"\tledger_id\x18\x02 \x01(\fR\bledgerId\x12\x1f\n" +
@@ -2787,15 +3460,34 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\x10software_version\x18\x0e \x01(\tR\x0fsoftwareVersion\x12\x1b\n" +
 	"\tserver_id\x18\x0f \x01(\tR\bserverId\x122\n" +
 	"\amembers\x18\x10 \x03(\v2\x18.custody.v1.MemberStatusR\amembers\x12/\n" +
-	"\x14catch_up_target_size\x18\x11 \x01(\x04R\x11catchUpTargetSize\"Z\n" +
+	"\x14catch_up_target_size\x18\x11 \x01(\x04R\x11catchUpTargetSize\x12\x1d\n" +
+	"\n" +
+	"final_size\x18\x12 \x01(\x04R\tfinalSize\x12\x1d\n" +
+	"\n" +
+	"final_root\x18\x13 \x01(\fR\tfinalRoot\x12*\n" +
+	"\x11final_received_ms\x18\x14 \x01(\x04R\x0ffinalReceivedMs\x12'\n" +
+	"\x0ffinal_cosigners\x18\x15 \x03(\tR\x0efinalCosigners\x12\x16\n" +
+	"\x06alarms\x18\x16 \x03(\tR\x06alarms\"Z\n" +
 	"\fMemberStatus\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x1b\n" +
 	"\tserver_id\x18\x02 \x01(\tR\bserverId\x12\x14\n" +
-	"\x05voter\x18\x03 \x01(\bR\x05voter*I\n" +
+	"\x05voter\x18\x03 \x01(\bR\x05voter*S\n" +
+	"\x04Wait\x12\x14\n" +
+	"\x10WAIT_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eWAIT_COMMITTED\x10\x01\x12\x0e\n" +
+	"\n" +
+	"WAIT_FINAL\x10\x02\x12\x11\n" +
+	"\rWAIT_RECEIVED\x10\x03*I\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fOUTCOME_NONE\x10\x01\x12\x13\n" +
-	"\x0fOUTCOME_UNKNOWN\x10\x02*U\n" +
+	"\x0fOUTCOME_UNKNOWN\x10\x02*\x9f\x01\n" +
+	"\rReceiptStatus\x12\x1e\n" +
+	"\x1aRECEIPT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16RECEIPT_STATUS_UNKNOWN\x10\x01\x12\x1c\n" +
+	"\x18RECEIPT_STATUS_COMMITTED\x10\x02\x12\x18\n" +
+	"\x14RECEIPT_STATUS_FINAL\x10\x03\x12\x1a\n" +
+	"\x16RECEIPT_STATUS_EXPIRED\x10\x04*U\n" +
 	"\n" +
 	"ItemStatus\x12\x1b\n" +
 	"\x17ITEM_STATUS_UNSPECIFIED\x10\x00\x12\x14\n" +
@@ -2806,7 +3498,7 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\x11NODE_STATE_LEADER\x10\x01\x12\x17\n" +
 	"\x13NODE_STATE_FOLLOWER\x10\x02\x12\x18\n" +
 	"\x14NODE_STATE_CANDIDATE\x10\x03\x12\x1a\n" +
-	"\x16NODE_STATE_CATCHING_UP\x10\x042\xf3\x05\n" +
+	"\x16NODE_STATE_CATCHING_UP\x10\x042\x8c\a\n" +
 	"\rLedgerService\x12?\n" +
 	"\x06Append\x12\x19.custody.v1.AppendRequest\x1a\x1a.custody.v1.AppendResponse\x12N\n" +
 	"\vAppendGroup\x12\x1e.custody.v1.AppendGroupRequest\x1a\x1f.custody.v1.AppendGroupResponse\x12U\n" +
@@ -2816,7 +3508,10 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\aGetItem\x12\x1a.custody.v1.GetItemRequest\x1a\x1b.custody.v1.GetItemResponse\x12N\n" +
 	"\vItemHistory\x12\x1e.custody.v1.ItemHistoryRequest\x1a\x1f.custody.v1.ItemHistoryResponse\x12H\n" +
 	"\tListItems\x12\x1c.custody.v1.ListItemsRequest\x1a\x1d.custody.v1.ListItemsResponse\x12E\n" +
-	"\bGetParty\x12\x1b.custody.v1.GetPartyRequest\x1a\x1c.custody.v1.GetPartyResponse\x12>\n" +
+	"\bGetParty\x12\x1b.custody.v1.GetPartyRequest\x1a\x1c.custody.v1.GetPartyResponse\x12J\n" +
+	"\tGetBundle\x12\x1c.custody.v1.GetBundleRequest\x1a\x1d.custody.v1.GetBundleResponse0\x01\x12K\n" +
+	"\n" +
+	"GetAbsence\x12\x1d.custody.v1.GetAbsenceRequest\x1a\x1e.custody.v1.GetAbsenceResponse\x12>\n" +
 	"\x05Watch\x12\x18.custody.v1.WatchRequest\x1a\x19.custody.v1.WatchResponse0\x01\x12H\n" +
 	"\tGetStatus\x12\x1c.custody.v1.GetStatusRequest\x1a\x1d.custody.v1.GetStatusResponseBCZAgithub.com/custodyledger/custodyledger/proto/custody/v1;custodyv1b\x06proto3"
 
@@ -2832,123 +3527,143 @@ func file_custody_v1_ledger_proto_rawDescGZIP() []byte {
 	return file_custody_v1_ledger_proto_rawDescData
 }
 
-var file_custody_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_custody_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_custody_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_custody_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_custody_v1_ledger_proto_goTypes = []any{
-	(Outcome)(0),                 // 0: custody.v1.Outcome
-	(ItemStatus)(0),              // 1: custody.v1.ItemStatus
-	(NodeState)(0),               // 2: custody.v1.NodeState
-	(*AppendRequest)(nil),        // 3: custody.v1.AppendRequest
-	(*AppendResponse)(nil),       // 4: custody.v1.AppendResponse
-	(*AppendGroupRequest)(nil),   // 5: custody.v1.AppendGroupRequest
-	(*AppendGroupResponse)(nil),  // 6: custody.v1.AppendGroupResponse
-	(*AppendStreamRequest)(nil),  // 7: custody.v1.AppendStreamRequest
-	(*AppendStreamResponse)(nil), // 8: custody.v1.AppendStreamResponse
-	(*Failure)(nil),              // 9: custody.v1.Failure
-	(*Receipt)(nil),              // 10: custody.v1.Receipt
-	(*Consistency)(nil),          // 11: custody.v1.Consistency
-	(*ReadAt)(nil),               // 12: custody.v1.ReadAt
-	(*GetReceiptRequest)(nil),    // 13: custody.v1.GetReceiptRequest
-	(*GetReceiptResponse)(nil),   // 14: custody.v1.GetReceiptResponse
-	(*GetItemRequest)(nil),       // 15: custody.v1.GetItemRequest
-	(*GetItemResponse)(nil),      // 16: custody.v1.GetItemResponse
-	(*Holder)(nil),               // 17: custody.v1.Holder
-	(*Outside)(nil),              // 18: custody.v1.Outside
-	(*OpenOffer)(nil),            // 19: custody.v1.OpenOffer
-	(*ItemView)(nil),             // 20: custody.v1.ItemView
-	(*Title)(nil),                // 21: custody.v1.Title
-	(*TitleShare)(nil),           // 22: custody.v1.TitleShare
-	(*ItemHistoryRequest)(nil),   // 23: custody.v1.ItemHistoryRequest
-	(*ItemHistoryResponse)(nil),  // 24: custody.v1.ItemHistoryResponse
-	(*RawEntry)(nil),             // 25: custody.v1.RawEntry
-	(*ListItemsRequest)(nil),     // 26: custody.v1.ListItemsRequest
-	(*ListItemsResponse)(nil),    // 27: custody.v1.ListItemsResponse
-	(*GetPartyRequest)(nil),      // 28: custody.v1.GetPartyRequest
-	(*GetPartyResponse)(nil),     // 29: custody.v1.GetPartyResponse
-	(*PartyView)(nil),            // 30: custody.v1.PartyView
-	(*MembershipView)(nil),       // 31: custody.v1.MembershipView
-	(*KeyView)(nil),              // 32: custody.v1.KeyView
-	(*WatchRequest)(nil),         // 33: custody.v1.WatchRequest
-	(*WatchResponse)(nil),        // 34: custody.v1.WatchResponse
-	(*GetStatusRequest)(nil),     // 35: custody.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),    // 36: custody.v1.GetStatusResponse
-	(*MemberStatus)(nil),         // 37: custody.v1.MemberStatus
-	(*SignedEvent)(nil),          // 38: custody.v1.SignedEvent
-	(*Opening)(nil),              // 39: custody.v1.Opening
-	(OutsideReason)(0),           // 40: custody.v1.OutsideReason
-	(Mode)(0),                    // 41: custody.v1.Mode
-	(*ItemRegister)(nil),         // 42: custody.v1.ItemRegister
-	(*OutsideId)(nil),            // 43: custody.v1.OutsideId
-	(Role)(0),                    // 44: custody.v1.Role
+	(Wait)(0),                    // 0: custody.v1.Wait
+	(Outcome)(0),                 // 1: custody.v1.Outcome
+	(ReceiptStatus)(0),           // 2: custody.v1.ReceiptStatus
+	(ItemStatus)(0),              // 3: custody.v1.ItemStatus
+	(NodeState)(0),               // 4: custody.v1.NodeState
+	(*AppendRequest)(nil),        // 5: custody.v1.AppendRequest
+	(*AppendResponse)(nil),       // 6: custody.v1.AppendResponse
+	(*AppendGroupRequest)(nil),   // 7: custody.v1.AppendGroupRequest
+	(*AppendGroupResponse)(nil),  // 8: custody.v1.AppendGroupResponse
+	(*Promise)(nil),              // 9: custody.v1.Promise
+	(*AppendStreamRequest)(nil),  // 10: custody.v1.AppendStreamRequest
+	(*AppendStreamResponse)(nil), // 11: custody.v1.AppendStreamResponse
+	(*Failure)(nil),              // 12: custody.v1.Failure
+	(*Receipt)(nil),              // 13: custody.v1.Receipt
+	(*Consistency)(nil),          // 14: custody.v1.Consistency
+	(*ReadAt)(nil),               // 15: custody.v1.ReadAt
+	(*GetReceiptRequest)(nil),    // 16: custody.v1.GetReceiptRequest
+	(*GetReceiptResponse)(nil),   // 17: custody.v1.GetReceiptResponse
+	(*GetItemRequest)(nil),       // 18: custody.v1.GetItemRequest
+	(*GetItemResponse)(nil),      // 19: custody.v1.GetItemResponse
+	(*FinalStatement)(nil),       // 20: custody.v1.FinalStatement
+	(*NodeSignature)(nil),        // 21: custody.v1.NodeSignature
+	(*GetBundleRequest)(nil),     // 22: custody.v1.GetBundleRequest
+	(*GetBundleResponse)(nil),    // 23: custody.v1.GetBundleResponse
+	(*GetAbsenceRequest)(nil),    // 24: custody.v1.GetAbsenceRequest
+	(*GetAbsenceResponse)(nil),   // 25: custody.v1.GetAbsenceResponse
+	(*Holder)(nil),               // 26: custody.v1.Holder
+	(*Outside)(nil),              // 27: custody.v1.Outside
+	(*OpenOffer)(nil),            // 28: custody.v1.OpenOffer
+	(*ItemView)(nil),             // 29: custody.v1.ItemView
+	(*Title)(nil),                // 30: custody.v1.Title
+	(*TitleShare)(nil),           // 31: custody.v1.TitleShare
+	(*ItemHistoryRequest)(nil),   // 32: custody.v1.ItemHistoryRequest
+	(*ItemHistoryResponse)(nil),  // 33: custody.v1.ItemHistoryResponse
+	(*RawEntry)(nil),             // 34: custody.v1.RawEntry
+	(*ListItemsRequest)(nil),     // 35: custody.v1.ListItemsRequest
+	(*ListItemsResponse)(nil),    // 36: custody.v1.ListItemsResponse
+	(*GetPartyRequest)(nil),      // 37: custody.v1.GetPartyRequest
+	(*GetPartyResponse)(nil),     // 38: custody.v1.GetPartyResponse
+	(*PartyView)(nil),            // 39: custody.v1.PartyView
+	(*MembershipView)(nil),       // 40: custody.v1.MembershipView
+	(*KeyView)(nil),              // 41: custody.v1.KeyView
+	(*WatchRequest)(nil),         // 42: custody.v1.WatchRequest
+	(*WatchResponse)(nil),        // 43: custody.v1.WatchResponse
+	(*GetStatusRequest)(nil),     // 44: custody.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),    // 45: custody.v1.GetStatusResponse
+	(*MemberStatus)(nil),         // 46: custody.v1.MemberStatus
+	(*SignedEvent)(nil),          // 47: custody.v1.SignedEvent
+	(*Opening)(nil),              // 48: custody.v1.Opening
+	(OutsideReason)(0),           // 49: custody.v1.OutsideReason
+	(Mode)(0),                    // 50: custody.v1.Mode
+	(*ItemRegister)(nil),         // 51: custody.v1.ItemRegister
+	(*OutsideId)(nil),            // 52: custody.v1.OutsideId
+	(Role)(0),                    // 53: custody.v1.Role
 }
 var file_custody_v1_ledger_proto_depIdxs = []int32{
-	38, // 0: custody.v1.AppendRequest.event:type_name -> custody.v1.SignedEvent
-	39, // 1: custody.v1.AppendRequest.openings:type_name -> custody.v1.Opening
-	10, // 2: custody.v1.AppendResponse.receipt:type_name -> custody.v1.Receipt
-	3,  // 3: custody.v1.AppendGroupRequest.events:type_name -> custody.v1.AppendRequest
-	10, // 4: custody.v1.AppendGroupResponse.receipts:type_name -> custody.v1.Receipt
-	3,  // 5: custody.v1.AppendStreamRequest.events:type_name -> custody.v1.AppendRequest
-	10, // 6: custody.v1.AppendStreamResponse.receipts:type_name -> custody.v1.Receipt
-	9,  // 7: custody.v1.AppendStreamResponse.failure:type_name -> custody.v1.Failure
-	0,  // 8: custody.v1.Failure.outcome:type_name -> custody.v1.Outcome
-	11, // 9: custody.v1.GetReceiptRequest.consistency:type_name -> custody.v1.Consistency
-	10, // 10: custody.v1.GetReceiptResponse.receipt:type_name -> custody.v1.Receipt
-	12, // 11: custody.v1.GetReceiptResponse.read_at:type_name -> custody.v1.ReadAt
-	11, // 12: custody.v1.GetItemRequest.consistency:type_name -> custody.v1.Consistency
-	20, // 13: custody.v1.GetItemResponse.item:type_name -> custody.v1.ItemView
-	12, // 14: custody.v1.GetItemResponse.read_at:type_name -> custody.v1.ReadAt
-	18, // 15: custody.v1.Holder.outside:type_name -> custody.v1.Outside
-	40, // 16: custody.v1.Outside.reason:type_name -> custody.v1.OutsideReason
-	41, // 17: custody.v1.OpenOffer.mode:type_name -> custody.v1.Mode
-	1,  // 18: custody.v1.ItemView.status:type_name -> custody.v1.ItemStatus
-	17, // 19: custody.v1.ItemView.custody:type_name -> custody.v1.Holder
-	21, // 20: custody.v1.ItemView.title:type_name -> custody.v1.Title
-	19, // 21: custody.v1.ItemView.open_offers:type_name -> custody.v1.OpenOffer
-	42, // 22: custody.v1.ItemView.registration:type_name -> custody.v1.ItemRegister
-	17, // 23: custody.v1.Title.managing_owner:type_name -> custody.v1.Holder
-	22, // 24: custody.v1.Title.shares:type_name -> custody.v1.TitleShare
-	17, // 25: custody.v1.TitleShare.owner:type_name -> custody.v1.Holder
-	11, // 26: custody.v1.ItemHistoryRequest.consistency:type_name -> custody.v1.Consistency
-	25, // 27: custody.v1.ItemHistoryResponse.entries:type_name -> custody.v1.RawEntry
-	12, // 28: custody.v1.ItemHistoryResponse.read_at:type_name -> custody.v1.ReadAt
-	43, // 29: custody.v1.ListItemsRequest.outside_id:type_name -> custody.v1.OutsideId
-	11, // 30: custody.v1.ListItemsRequest.consistency:type_name -> custody.v1.Consistency
-	20, // 31: custody.v1.ListItemsResponse.items:type_name -> custody.v1.ItemView
-	12, // 32: custody.v1.ListItemsResponse.read_at:type_name -> custody.v1.ReadAt
-	11, // 33: custody.v1.GetPartyRequest.consistency:type_name -> custody.v1.Consistency
-	30, // 34: custody.v1.GetPartyResponse.party:type_name -> custody.v1.PartyView
-	12, // 35: custody.v1.GetPartyResponse.read_at:type_name -> custody.v1.ReadAt
-	44, // 36: custody.v1.PartyView.role:type_name -> custody.v1.Role
-	31, // 37: custody.v1.PartyView.memberships:type_name -> custody.v1.MembershipView
-	32, // 38: custody.v1.PartyView.keys:type_name -> custody.v1.KeyView
-	25, // 39: custody.v1.WatchResponse.entry:type_name -> custody.v1.RawEntry
-	2,  // 40: custody.v1.GetStatusResponse.state:type_name -> custody.v1.NodeState
-	37, // 41: custody.v1.GetStatusResponse.members:type_name -> custody.v1.MemberStatus
-	3,  // 42: custody.v1.LedgerService.Append:input_type -> custody.v1.AppendRequest
-	5,  // 43: custody.v1.LedgerService.AppendGroup:input_type -> custody.v1.AppendGroupRequest
-	7,  // 44: custody.v1.LedgerService.AppendStream:input_type -> custody.v1.AppendStreamRequest
-	13, // 45: custody.v1.LedgerService.GetReceipt:input_type -> custody.v1.GetReceiptRequest
-	15, // 46: custody.v1.LedgerService.GetItem:input_type -> custody.v1.GetItemRequest
-	23, // 47: custody.v1.LedgerService.ItemHistory:input_type -> custody.v1.ItemHistoryRequest
-	26, // 48: custody.v1.LedgerService.ListItems:input_type -> custody.v1.ListItemsRequest
-	28, // 49: custody.v1.LedgerService.GetParty:input_type -> custody.v1.GetPartyRequest
-	33, // 50: custody.v1.LedgerService.Watch:input_type -> custody.v1.WatchRequest
-	35, // 51: custody.v1.LedgerService.GetStatus:input_type -> custody.v1.GetStatusRequest
-	4,  // 52: custody.v1.LedgerService.Append:output_type -> custody.v1.AppendResponse
-	6,  // 53: custody.v1.LedgerService.AppendGroup:output_type -> custody.v1.AppendGroupResponse
-	8,  // 54: custody.v1.LedgerService.AppendStream:output_type -> custody.v1.AppendStreamResponse
-	14, // 55: custody.v1.LedgerService.GetReceipt:output_type -> custody.v1.GetReceiptResponse
-	16, // 56: custody.v1.LedgerService.GetItem:output_type -> custody.v1.GetItemResponse
-	24, // 57: custody.v1.LedgerService.ItemHistory:output_type -> custody.v1.ItemHistoryResponse
-	27, // 58: custody.v1.LedgerService.ListItems:output_type -> custody.v1.ListItemsResponse
-	29, // 59: custody.v1.LedgerService.GetParty:output_type -> custody.v1.GetPartyResponse
-	34, // 60: custody.v1.LedgerService.Watch:output_type -> custody.v1.WatchResponse
-	36, // 61: custody.v1.LedgerService.GetStatus:output_type -> custody.v1.GetStatusResponse
-	52, // [52:62] is the sub-list for method output_type
-	42, // [42:52] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	47, // 0: custody.v1.AppendRequest.event:type_name -> custody.v1.SignedEvent
+	48, // 1: custody.v1.AppendRequest.openings:type_name -> custody.v1.Opening
+	0,  // 2: custody.v1.AppendRequest.wait:type_name -> custody.v1.Wait
+	13, // 3: custody.v1.AppendResponse.receipt:type_name -> custody.v1.Receipt
+	9,  // 4: custody.v1.AppendResponse.promise:type_name -> custody.v1.Promise
+	5,  // 5: custody.v1.AppendGroupRequest.events:type_name -> custody.v1.AppendRequest
+	0,  // 6: custody.v1.AppendGroupRequest.wait:type_name -> custody.v1.Wait
+	13, // 7: custody.v1.AppendGroupResponse.receipts:type_name -> custody.v1.Receipt
+	5,  // 8: custody.v1.AppendStreamRequest.events:type_name -> custody.v1.AppendRequest
+	13, // 9: custody.v1.AppendStreamResponse.receipts:type_name -> custody.v1.Receipt
+	12, // 10: custody.v1.AppendStreamResponse.failure:type_name -> custody.v1.Failure
+	1,  // 11: custody.v1.Failure.outcome:type_name -> custody.v1.Outcome
+	14, // 12: custody.v1.GetReceiptRequest.consistency:type_name -> custody.v1.Consistency
+	13, // 13: custody.v1.GetReceiptResponse.receipt:type_name -> custody.v1.Receipt
+	15, // 14: custody.v1.GetReceiptResponse.read_at:type_name -> custody.v1.ReadAt
+	2,  // 15: custody.v1.GetReceiptResponse.status:type_name -> custody.v1.ReceiptStatus
+	14, // 16: custody.v1.GetItemRequest.consistency:type_name -> custody.v1.Consistency
+	29, // 17: custody.v1.GetItemResponse.item:type_name -> custody.v1.ItemView
+	15, // 18: custody.v1.GetItemResponse.read_at:type_name -> custody.v1.ReadAt
+	20, // 19: custody.v1.GetItemResponse.final:type_name -> custody.v1.FinalStatement
+	21, // 20: custody.v1.FinalStatement.signatures:type_name -> custody.v1.NodeSignature
+	20, // 21: custody.v1.GetAbsenceResponse.absence:type_name -> custody.v1.FinalStatement
+	27, // 22: custody.v1.Holder.outside:type_name -> custody.v1.Outside
+	49, // 23: custody.v1.Outside.reason:type_name -> custody.v1.OutsideReason
+	50, // 24: custody.v1.OpenOffer.mode:type_name -> custody.v1.Mode
+	3,  // 25: custody.v1.ItemView.status:type_name -> custody.v1.ItemStatus
+	26, // 26: custody.v1.ItemView.custody:type_name -> custody.v1.Holder
+	30, // 27: custody.v1.ItemView.title:type_name -> custody.v1.Title
+	28, // 28: custody.v1.ItemView.open_offers:type_name -> custody.v1.OpenOffer
+	51, // 29: custody.v1.ItemView.registration:type_name -> custody.v1.ItemRegister
+	26, // 30: custody.v1.Title.managing_owner:type_name -> custody.v1.Holder
+	31, // 31: custody.v1.Title.shares:type_name -> custody.v1.TitleShare
+	26, // 32: custody.v1.TitleShare.owner:type_name -> custody.v1.Holder
+	14, // 33: custody.v1.ItemHistoryRequest.consistency:type_name -> custody.v1.Consistency
+	34, // 34: custody.v1.ItemHistoryResponse.entries:type_name -> custody.v1.RawEntry
+	15, // 35: custody.v1.ItemHistoryResponse.read_at:type_name -> custody.v1.ReadAt
+	52, // 36: custody.v1.ListItemsRequest.outside_id:type_name -> custody.v1.OutsideId
+	14, // 37: custody.v1.ListItemsRequest.consistency:type_name -> custody.v1.Consistency
+	29, // 38: custody.v1.ListItemsResponse.items:type_name -> custody.v1.ItemView
+	15, // 39: custody.v1.ListItemsResponse.read_at:type_name -> custody.v1.ReadAt
+	14, // 40: custody.v1.GetPartyRequest.consistency:type_name -> custody.v1.Consistency
+	39, // 41: custody.v1.GetPartyResponse.party:type_name -> custody.v1.PartyView
+	15, // 42: custody.v1.GetPartyResponse.read_at:type_name -> custody.v1.ReadAt
+	53, // 43: custody.v1.PartyView.role:type_name -> custody.v1.Role
+	40, // 44: custody.v1.PartyView.memberships:type_name -> custody.v1.MembershipView
+	41, // 45: custody.v1.PartyView.keys:type_name -> custody.v1.KeyView
+	34, // 46: custody.v1.WatchResponse.entry:type_name -> custody.v1.RawEntry
+	4,  // 47: custody.v1.GetStatusResponse.state:type_name -> custody.v1.NodeState
+	46, // 48: custody.v1.GetStatusResponse.members:type_name -> custody.v1.MemberStatus
+	5,  // 49: custody.v1.LedgerService.Append:input_type -> custody.v1.AppendRequest
+	7,  // 50: custody.v1.LedgerService.AppendGroup:input_type -> custody.v1.AppendGroupRequest
+	10, // 51: custody.v1.LedgerService.AppendStream:input_type -> custody.v1.AppendStreamRequest
+	16, // 52: custody.v1.LedgerService.GetReceipt:input_type -> custody.v1.GetReceiptRequest
+	18, // 53: custody.v1.LedgerService.GetItem:input_type -> custody.v1.GetItemRequest
+	32, // 54: custody.v1.LedgerService.ItemHistory:input_type -> custody.v1.ItemHistoryRequest
+	35, // 55: custody.v1.LedgerService.ListItems:input_type -> custody.v1.ListItemsRequest
+	37, // 56: custody.v1.LedgerService.GetParty:input_type -> custody.v1.GetPartyRequest
+	22, // 57: custody.v1.LedgerService.GetBundle:input_type -> custody.v1.GetBundleRequest
+	24, // 58: custody.v1.LedgerService.GetAbsence:input_type -> custody.v1.GetAbsenceRequest
+	42, // 59: custody.v1.LedgerService.Watch:input_type -> custody.v1.WatchRequest
+	44, // 60: custody.v1.LedgerService.GetStatus:input_type -> custody.v1.GetStatusRequest
+	6,  // 61: custody.v1.LedgerService.Append:output_type -> custody.v1.AppendResponse
+	8,  // 62: custody.v1.LedgerService.AppendGroup:output_type -> custody.v1.AppendGroupResponse
+	11, // 63: custody.v1.LedgerService.AppendStream:output_type -> custody.v1.AppendStreamResponse
+	17, // 64: custody.v1.LedgerService.GetReceipt:output_type -> custody.v1.GetReceiptResponse
+	19, // 65: custody.v1.LedgerService.GetItem:output_type -> custody.v1.GetItemResponse
+	33, // 66: custody.v1.LedgerService.ItemHistory:output_type -> custody.v1.ItemHistoryResponse
+	36, // 67: custody.v1.LedgerService.ListItems:output_type -> custody.v1.ListItemsResponse
+	38, // 68: custody.v1.LedgerService.GetParty:output_type -> custody.v1.GetPartyResponse
+	23, // 69: custody.v1.LedgerService.GetBundle:output_type -> custody.v1.GetBundleResponse
+	25, // 70: custody.v1.LedgerService.GetAbsence:output_type -> custody.v1.GetAbsenceResponse
+	43, // 71: custody.v1.LedgerService.Watch:output_type -> custody.v1.WatchResponse
+	45, // 72: custody.v1.LedgerService.GetStatus:output_type -> custody.v1.GetStatusResponse
+	61, // [61:73] is the sub-list for method output_type
+	49, // [49:61] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_custody_v1_ledger_proto_init() }
@@ -2957,15 +3672,16 @@ func file_custody_v1_ledger_proto_init() {
 		return
 	}
 	file_custody_v1_event_proto_init()
-	file_custody_v1_ledger_proto_msgTypes[8].OneofWrappers = []any{
+	file_custody_v1_ledger_proto_msgTypes[9].OneofWrappers = []any{
 		(*Consistency_AtLeastSize)(nil),
 		(*Consistency_Stale)(nil),
+		(*Consistency_Final)(nil),
 	}
-	file_custody_v1_ledger_proto_msgTypes[14].OneofWrappers = []any{
+	file_custody_v1_ledger_proto_msgTypes[21].OneofWrappers = []any{
 		(*Holder_Party)(nil),
 		(*Holder_Outside)(nil),
 	}
-	file_custody_v1_ledger_proto_msgTypes[23].OneofWrappers = []any{
+	file_custody_v1_ledger_proto_msgTypes[30].OneofWrappers = []any{
 		(*ListItemsRequest_Holder)(nil),
 		(*ListItemsRequest_Owner)(nil),
 		(*ListItemsRequest_Registrant)(nil),
@@ -2976,8 +3692,8 @@ func file_custody_v1_ledger_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custody_v1_ledger_proto_rawDesc), len(file_custody_v1_ledger_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   35,
+			NumEnums:      5,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

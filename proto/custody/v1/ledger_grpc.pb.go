@@ -29,6 +29,8 @@ const (
 	LedgerService_ItemHistory_FullMethodName  = "/custody.v1.LedgerService/ItemHistory"
 	LedgerService_ListItems_FullMethodName    = "/custody.v1.LedgerService/ListItems"
 	LedgerService_GetParty_FullMethodName     = "/custody.v1.LedgerService/GetParty"
+	LedgerService_GetBundle_FullMethodName    = "/custody.v1.LedgerService/GetBundle"
+	LedgerService_GetAbsence_FullMethodName   = "/custody.v1.LedgerService/GetAbsence"
 	LedgerService_Watch_FullMethodName        = "/custody.v1.LedgerService/Watch"
 	LedgerService_GetStatus_FullMethodName    = "/custody.v1.LedgerService/GetStatus"
 )
@@ -52,7 +54,7 @@ type LedgerServiceClient interface {
 	// AppendStream carries bulk loads. Every request is one event or one whole
 	// group and gets one response with its sequence number, in any order.
 	AppendStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AppendStreamRequest, AppendStreamResponse], error)
-	// GetReceipt finds an event by its id.
+	// GetReceipt finds an event by its id, and proves it once it is final.
 	GetReceipt(ctx context.Context, in *GetReceiptRequest, opts ...grpc.CallOption) (*GetReceiptResponse, error)
 	GetItem(ctx context.Context, in *GetItemRequest, opts ...grpc.CallOption) (*GetItemResponse, error)
 	// ItemHistory lists the entries that name an item, oldest first.
@@ -61,6 +63,13 @@ type LedgerServiceClient interface {
 	// those that claim an outside id.
 	ListItems(ctx context.Context, in *ListItemsRequest, opts ...grpc.CallOption) (*ListItemsResponse, error)
 	GetParty(ctx context.Context, in *GetPartyRequest, opts ...grpc.CallOption) (*GetPartyResponse, error)
+	// GetBundle streams one file that proves items and everything upstream of
+	// them under the last final checkpoint; ledger/SPEC.md has its format. An
+	// item that was moved after that checkpoint is waited for.
+	GetBundle(ctx context.Context, in *GetBundleRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetBundleResponse], error)
+	// GetAbsence gives the statements of as many associations as the policy asks
+	// for that an event is not in the ledger of a final size.
+	GetAbsence(ctx context.Context, in *GetAbsenceRequest, opts ...grpc.CallOption) (*GetAbsenceResponse, error)
 	// Watch streams entries as this node applies them, until the client cancels.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 	// GetStatus describes the answering node.
@@ -158,9 +167,38 @@ func (c *ledgerServiceClient) GetParty(ctx context.Context, in *GetPartyRequest,
 	return out, nil
 }
 
+func (c *ledgerServiceClient) GetBundle(ctx context.Context, in *GetBundleRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetBundleResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &LedgerService_ServiceDesc.Streams[1], LedgerService_GetBundle_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[GetBundleRequest, GetBundleResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LedgerService_GetBundleClient = grpc.ServerStreamingClient[GetBundleResponse]
+
+func (c *ledgerServiceClient) GetAbsence(ctx context.Context, in *GetAbsenceRequest, opts ...grpc.CallOption) (*GetAbsenceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetAbsenceResponse)
+	err := c.cc.Invoke(ctx, LedgerService_GetAbsence_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *ledgerServiceClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &LedgerService_ServiceDesc.Streams[1], LedgerService_Watch_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &LedgerService_ServiceDesc.Streams[2], LedgerService_Watch_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +244,7 @@ type LedgerServiceServer interface {
 	// AppendStream carries bulk loads. Every request is one event or one whole
 	// group and gets one response with its sequence number, in any order.
 	AppendStream(grpc.BidiStreamingServer[AppendStreamRequest, AppendStreamResponse]) error
-	// GetReceipt finds an event by its id.
+	// GetReceipt finds an event by its id, and proves it once it is final.
 	GetReceipt(context.Context, *GetReceiptRequest) (*GetReceiptResponse, error)
 	GetItem(context.Context, *GetItemRequest) (*GetItemResponse, error)
 	// ItemHistory lists the entries that name an item, oldest first.
@@ -215,6 +253,13 @@ type LedgerServiceServer interface {
 	// those that claim an outside id.
 	ListItems(context.Context, *ListItemsRequest) (*ListItemsResponse, error)
 	GetParty(context.Context, *GetPartyRequest) (*GetPartyResponse, error)
+	// GetBundle streams one file that proves items and everything upstream of
+	// them under the last final checkpoint; ledger/SPEC.md has its format. An
+	// item that was moved after that checkpoint is waited for.
+	GetBundle(*GetBundleRequest, grpc.ServerStreamingServer[GetBundleResponse]) error
+	// GetAbsence gives the statements of as many associations as the policy asks
+	// for that an event is not in the ledger of a final size.
+	GetAbsence(context.Context, *GetAbsenceRequest) (*GetAbsenceResponse, error)
 	// Watch streams entries as this node applies them, until the client cancels.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	// GetStatus describes the answering node.
@@ -252,6 +297,12 @@ func (UnimplementedLedgerServiceServer) ListItems(context.Context, *ListItemsReq
 }
 func (UnimplementedLedgerServiceServer) GetParty(context.Context, *GetPartyRequest) (*GetPartyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetParty not implemented")
+}
+func (UnimplementedLedgerServiceServer) GetBundle(*GetBundleRequest, grpc.ServerStreamingServer[GetBundleResponse]) error {
+	return status.Error(codes.Unimplemented, "method GetBundle not implemented")
+}
+func (UnimplementedLedgerServiceServer) GetAbsence(context.Context, *GetAbsenceRequest) (*GetAbsenceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAbsence not implemented")
 }
 func (UnimplementedLedgerServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
@@ -413,6 +464,35 @@ func _LedgerService_GetParty_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LedgerService_GetBundle_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(GetBundleRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(LedgerServiceServer).GetBundle(m, &grpc.GenericServerStream[GetBundleRequest, GetBundleResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LedgerService_GetBundleServer = grpc.ServerStreamingServer[GetBundleResponse]
+
+func _LedgerService_GetAbsence_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAbsenceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServiceServer).GetAbsence(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LedgerService_GetAbsence_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServiceServer).GetAbsence(ctx, req.(*GetAbsenceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _LedgerService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -478,6 +558,10 @@ var LedgerService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _LedgerService_GetParty_Handler,
 		},
 		{
+			MethodName: "GetAbsence",
+			Handler:    _LedgerService_GetAbsence_Handler,
+		},
+		{
 			MethodName: "GetStatus",
 			Handler:    _LedgerService_GetStatus_Handler,
 		},
@@ -488,6 +572,11 @@ var LedgerService_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _LedgerService_AppendStream_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "GetBundle",
+			Handler:       _LedgerService_GetBundle_Handler,
+			ServerStreams: true,
 		},
 		{
 			StreamName:    "Watch",

@@ -505,6 +505,521 @@ func (*RejoinResponse) Descriptor() ([]byte, []int) {
 	return file_custody_v1_peer_proto_rawDescGZIP(), []int{9}
 }
 
+type CosignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A checkpoint with the leader's own log signature.
+	Note          []byte `protobuf:"bytes,1,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CosignRequest) Reset() {
+	*x = CosignRequest{}
+	mi := &file_custody_v1_peer_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CosignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CosignRequest) ProtoMessage() {}
+
+func (x *CosignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_peer_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CosignRequest.ProtoReflect.Descriptor instead.
+func (*CosignRequest) Descriptor() ([]byte, []int) {
+	return file_custody_v1_peer_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CosignRequest) GetNote() []byte {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
+type CosignResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The log signature and cosignature lines of the answering node; empty if it refused.
+	Lines []byte `protobuf:"bytes,1,opt,name=lines,proto3" json:"lines,omitempty"`
+	// Why it refused; a stable code.
+	Refusal string `protobuf:"bytes,2,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	// The last head that the answering node signed; a signed note. With refusal
+	// HEAD_DIFFERS it is of the size that was asked for.
+	Own           []byte `protobuf:"bytes,3,opt,name=own,proto3" json:"own,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CosignResponse) Reset() {
+	*x = CosignResponse{}
+	mi := &file_custody_v1_peer_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CosignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CosignResponse) ProtoMessage() {}
+
+func (x *CosignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_peer_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CosignResponse.ProtoReflect.Descriptor instead.
+func (*CosignResponse) Descriptor() ([]byte, []int) {
+	return file_custody_v1_peer_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CosignResponse) GetLines() []byte {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *CosignResponse) GetRefusal() string {
+	if x != nil {
+		return x.Refusal
+	}
+	return ""
+}
+
+func (x *CosignResponse) GetOwn() []byte {
+	if x != nil {
+		return x.Own
+	}
+	return nil
+}
+
+type HeadsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeadsRequest) Reset() {
+	*x = HeadsRequest{}
+	mi := &file_custody_v1_peer_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeadsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeadsRequest) ProtoMessage() {}
+
+func (x *HeadsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_peer_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeadsRequest.ProtoReflect.Descriptor instead.
+func (*HeadsRequest) Descriptor() ([]byte, []int) {
+	return file_custody_v1_peer_proto_rawDescGZIP(), []int{12}
+}
+
+type HeadsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	NowMs uint64                 `protobuf:"varint,1,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	// The last head that the answering node signed; a signed note.
+	Own []byte `protobuf:"bytes,2,opt,name=own,proto3" json:"own,omitempty"`
+	// The last final checkpoint that it has.
+	Final []byte `protobuf:"bytes,3,opt,name=final,proto3" json:"final,omitempty"`
+	// The newest note that it has with a cosignature of the caller's node.
+	Yours         []byte `protobuf:"bytes,4,opt,name=yours,proto3" json:"yours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeadsResponse) Reset() {
+	*x = HeadsResponse{}
+	mi := &file_custody_v1_peer_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeadsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeadsResponse) ProtoMessage() {}
+
+func (x *HeadsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_peer_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeadsResponse.ProtoReflect.Descriptor instead.
+func (*HeadsResponse) Descriptor() ([]byte, []int) {
+	return file_custody_v1_peer_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *HeadsResponse) GetNowMs() uint64 {
+	if x != nil {
+		return x.NowMs
+	}
+	return 0
+}
+
+func (x *HeadsResponse) GetOwn() []byte {
+	if x != nil {
+		return x.Own
+	}
+	return nil
+}
+
+func (x *HeadsResponse) GetFinal() []byte {
+	if x != nil {
+		return x.Final
+	}
+	return nil
+}
+
+func (x *HeadsResponse) GetYours() []byte {
+	if x != nil {
+		return x.Yours
+	}
+	return nil
+}
+
+type ProposalsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	NodeId        string                 `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"` // of the leader that signed them
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
+	FromCounter   uint64                 `protobuf:"varint,3,opt,name=from_counter,json=fromCounter,proto3" json:"from_counter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposalsRequest) Reset() {
+	*x = ProposalsRequest{}
+	mi := &file_custody_v1_peer_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposalsRequest) ProtoMessage() {}
+
+func (x *ProposalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_peer_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposalsRequest.ProtoReflect.Descriptor instead.
+func (*ProposalsRequest) Descriptor() ([]byte, []int) {
+	return file_custody_v1_peer_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ProposalsRequest) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *ProposalsRequest) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *ProposalsRequest) GetFromCounter() uint64 {
+	if x != nil {
+		return x.FromCounter
+	}
+	return 0
+}
+
+type ProposalsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Proposals     []*SignedProposal      `protobuf:"bytes,1,rep,name=proposals,proto3" json:"proposals,omitempty"` // ascending by counter, at most 1,000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposalsResponse) Reset() {
+	*x = ProposalsResponse{}
+	mi := &file_custody_v1_peer_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposalsResponse) ProtoMessage() {}
+
+func (x *ProposalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_peer_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposalsResponse.ProtoReflect.Descriptor instead.
+func (*ProposalsResponse) Descriptor() ([]byte, []int) {
+	return file_custody_v1_peer_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ProposalsResponse) GetProposals() []*SignedProposal {
+	if x != nil {
+		return x.Proposals
+	}
+	return nil
+}
+
+// SignedProposal is the signed head of a raft entry, without its content.
+type SignedProposal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payload       []byte                 `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"` // see SPEC.md
+	Signature     []byte                 `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedProposal) Reset() {
+	*x = SignedProposal{}
+	mi := &file_custody_v1_peer_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedProposal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedProposal) ProtoMessage() {}
+
+func (x *SignedProposal) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_peer_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedProposal.ProtoReflect.Descriptor instead.
+func (*SignedProposal) Descriptor() ([]byte, []int) {
+	return file_custody_v1_peer_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SignedProposal) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *SignedProposal) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+type StateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Size  uint64                 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"` // of a final checkpoint
+	// Types that are valid to be assigned to Of:
+	//
+	//	*StateRequest_Item
+	//	*StateRequest_AbsentEvent
+	Of            isStateRequest_Of `protobuf_oneof:"of"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StateRequest) Reset() {
+	*x = StateRequest{}
+	mi := &file_custody_v1_peer_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateRequest) ProtoMessage() {}
+
+func (x *StateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_peer_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
+func (*StateRequest) Descriptor() ([]byte, []int) {
+	return file_custody_v1_peer_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *StateRequest) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *StateRequest) GetOf() isStateRequest_Of {
+	if x != nil {
+		return x.Of
+	}
+	return nil
+}
+
+func (x *StateRequest) GetItem() []byte {
+	if x != nil {
+		if x, ok := x.Of.(*StateRequest_Item); ok {
+			return x.Item
+		}
+	}
+	return nil
+}
+
+func (x *StateRequest) GetAbsentEvent() []byte {
+	if x != nil {
+		if x, ok := x.Of.(*StateRequest_AbsentEvent); ok {
+			return x.AbsentEvent
+		}
+	}
+	return nil
+}
+
+type isStateRequest_Of interface {
+	isStateRequest_Of()
+}
+
+type StateRequest_Item struct {
+	Item []byte `protobuf:"bytes,2,opt,name=item,proto3,oneof"`
+}
+
+type StateRequest_AbsentEvent struct {
+	AbsentEvent []byte `protobuf:"bytes,3,opt,name=absent_event,json=absentEvent,proto3,oneof"`
+}
+
+func (*StateRequest_Item) isStateRequest_Of() {}
+
+func (*StateRequest_AbsentEvent) isStateRequest_Of() {}
+
+type StateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payload       []byte                 `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"` // see SPEC.md
+	Signature     []byte                 `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StateResponse) Reset() {
+	*x = StateResponse{}
+	mi := &file_custody_v1_peer_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateResponse) ProtoMessage() {}
+
+func (x *StateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_peer_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateResponse.ProtoReflect.Descriptor instead.
+func (*StateResponse) Descriptor() ([]byte, []int) {
+	return file_custody_v1_peer_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *StateResponse) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *StateResponse) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
 var File_custody_v1_peer_proto protoreflect.FileDescriptor
 
 const file_custody_v1_peer_proto_rawDesc = "" +
@@ -540,11 +1055,44 @@ const file_custody_v1_peer_proto_rawDesc = "" +
 	"\bopenings\x18\x02 \x03(\v2\x13.custody.v1.OpeningR\bopenings\",\n" +
 	"\rRejoinRequest\x12\x1b\n" +
 	"\tserver_id\x18\x01 \x01(\tR\bserverId\"\x10\n" +
-	"\x0eRejoinResponse2\xb2\x02\n" +
+	"\x0eRejoinResponse\"#\n" +
+	"\rCosignRequest\x12\x12\n" +
+	"\x04note\x18\x01 \x01(\fR\x04note\"R\n" +
+	"\x0eCosignResponse\x12\x14\n" +
+	"\x05lines\x18\x01 \x01(\fR\x05lines\x12\x18\n" +
+	"\arefusal\x18\x02 \x01(\tR\arefusal\x12\x10\n" +
+	"\x03own\x18\x03 \x01(\fR\x03own\"\x0e\n" +
+	"\fHeadsRequest\"d\n" +
+	"\rHeadsResponse\x12\x15\n" +
+	"\x06now_ms\x18\x01 \x01(\x04R\x05nowMs\x12\x10\n" +
+	"\x03own\x18\x02 \x01(\fR\x03own\x12\x14\n" +
+	"\x05final\x18\x03 \x01(\fR\x05final\x12\x14\n" +
+	"\x05yours\x18\x04 \x01(\fR\x05yours\"b\n" +
+	"\x10ProposalsRequest\x12\x17\n" +
+	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x12!\n" +
+	"\ffrom_counter\x18\x03 \x01(\x04R\vfromCounter\"M\n" +
+	"\x11ProposalsResponse\x128\n" +
+	"\tproposals\x18\x01 \x03(\v2\x1a.custody.v1.SignedProposalR\tproposals\"H\n" +
+	"\x0eSignedProposal\x12\x18\n" +
+	"\apayload\x18\x01 \x01(\fR\apayload\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"c\n" +
+	"\fStateRequest\x12\x12\n" +
+	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x14\n" +
+	"\x04item\x18\x02 \x01(\fH\x00R\x04item\x12#\n" +
+	"\fabsent_event\x18\x03 \x01(\fH\x00R\vabsentEventB\x04\n" +
+	"\x02of\"G\n" +
+	"\rStateResponse\x12\x18\n" +
+	"\apayload\x18\x01 \x01(\fR\apayload\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature2\xb9\x04\n" +
 	"\vPeerService\x12F\n" +
 	"\aPropose\x12\x1a.custody.v1.ProposeRequest\x1a\x1b.custody.v1.ProposeResponse(\x010\x01\x12H\n" +
 	"\tReadIndex\x12\x1c.custody.v1.ReadIndexRequest\x1a\x1d.custody.v1.ReadIndexResponse\x12P\n" +
 	"\vPeerEntries\x12\x1e.custody.v1.PeerEntriesRequest\x1a\x1f.custody.v1.PeerEntriesResponse0\x01\x12?\n" +
+	"\x06Cosign\x12\x19.custody.v1.CosignRequest\x1a\x1a.custody.v1.CosignResponse\x12<\n" +
+	"\x05Heads\x12\x18.custody.v1.HeadsRequest\x1a\x19.custody.v1.HeadsResponse\x12H\n" +
+	"\tProposals\x12\x1c.custody.v1.ProposalsRequest\x1a\x1d.custody.v1.ProposalsResponse\x12<\n" +
+	"\x05State\x12\x18.custody.v1.StateRequest\x1a\x19.custody.v1.StateResponse\x12?\n" +
 	"\x06Rejoin\x12\x19.custody.v1.RejoinRequest\x1a\x1a.custody.v1.RejoinResponseBCZAgithub.com/custodyledger/custodyledger/proto/custody/v1;custodyv1b\x06proto3"
 
 var (
@@ -559,7 +1107,7 @@ func file_custody_v1_peer_proto_rawDescGZIP() []byte {
 	return file_custody_v1_peer_proto_rawDescData
 }
 
-var file_custody_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_custody_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_custody_v1_peer_proto_goTypes = []any{
 	(*Submission)(nil),          // 0: custody.v1.Submission
 	(*ProposeRequest)(nil),      // 1: custody.v1.ProposeRequest
@@ -571,31 +1119,49 @@ var file_custody_v1_peer_proto_goTypes = []any{
 	(*PeerEntry)(nil),           // 7: custody.v1.PeerEntry
 	(*RejoinRequest)(nil),       // 8: custody.v1.RejoinRequest
 	(*RejoinResponse)(nil),      // 9: custody.v1.RejoinResponse
-	(*AppendRequest)(nil),       // 10: custody.v1.AppendRequest
-	(*Receipt)(nil),             // 11: custody.v1.Receipt
-	(*Failure)(nil),             // 12: custody.v1.Failure
-	(*Opening)(nil),             // 13: custody.v1.Opening
+	(*CosignRequest)(nil),       // 10: custody.v1.CosignRequest
+	(*CosignResponse)(nil),      // 11: custody.v1.CosignResponse
+	(*HeadsRequest)(nil),        // 12: custody.v1.HeadsRequest
+	(*HeadsResponse)(nil),       // 13: custody.v1.HeadsResponse
+	(*ProposalsRequest)(nil),    // 14: custody.v1.ProposalsRequest
+	(*ProposalsResponse)(nil),   // 15: custody.v1.ProposalsResponse
+	(*SignedProposal)(nil),      // 16: custody.v1.SignedProposal
+	(*StateRequest)(nil),        // 17: custody.v1.StateRequest
+	(*StateResponse)(nil),       // 18: custody.v1.StateResponse
+	(*AppendRequest)(nil),       // 19: custody.v1.AppendRequest
+	(*Receipt)(nil),             // 20: custody.v1.Receipt
+	(*Failure)(nil),             // 21: custody.v1.Failure
+	(*Opening)(nil),             // 22: custody.v1.Opening
 }
 var file_custody_v1_peer_proto_depIdxs = []int32{
-	10, // 0: custody.v1.Submission.events:type_name -> custody.v1.AppendRequest
+	19, // 0: custody.v1.Submission.events:type_name -> custody.v1.AppendRequest
 	0,  // 1: custody.v1.ProposeRequest.submission:type_name -> custody.v1.Submission
-	11, // 2: custody.v1.ProposeResponse.receipts:type_name -> custody.v1.Receipt
-	12, // 3: custody.v1.ProposeResponse.failure:type_name -> custody.v1.Failure
+	20, // 2: custody.v1.ProposeResponse.receipts:type_name -> custody.v1.Receipt
+	21, // 3: custody.v1.ProposeResponse.failure:type_name -> custody.v1.Failure
 	7,  // 4: custody.v1.PeerEntriesResponse.entries:type_name -> custody.v1.PeerEntry
-	13, // 5: custody.v1.PeerEntry.openings:type_name -> custody.v1.Opening
-	1,  // 6: custody.v1.PeerService.Propose:input_type -> custody.v1.ProposeRequest
-	3,  // 7: custody.v1.PeerService.ReadIndex:input_type -> custody.v1.ReadIndexRequest
-	5,  // 8: custody.v1.PeerService.PeerEntries:input_type -> custody.v1.PeerEntriesRequest
-	8,  // 9: custody.v1.PeerService.Rejoin:input_type -> custody.v1.RejoinRequest
-	2,  // 10: custody.v1.PeerService.Propose:output_type -> custody.v1.ProposeResponse
-	4,  // 11: custody.v1.PeerService.ReadIndex:output_type -> custody.v1.ReadIndexResponse
-	6,  // 12: custody.v1.PeerService.PeerEntries:output_type -> custody.v1.PeerEntriesResponse
-	9,  // 13: custody.v1.PeerService.Rejoin:output_type -> custody.v1.RejoinResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	22, // 5: custody.v1.PeerEntry.openings:type_name -> custody.v1.Opening
+	16, // 6: custody.v1.ProposalsResponse.proposals:type_name -> custody.v1.SignedProposal
+	1,  // 7: custody.v1.PeerService.Propose:input_type -> custody.v1.ProposeRequest
+	3,  // 8: custody.v1.PeerService.ReadIndex:input_type -> custody.v1.ReadIndexRequest
+	5,  // 9: custody.v1.PeerService.PeerEntries:input_type -> custody.v1.PeerEntriesRequest
+	10, // 10: custody.v1.PeerService.Cosign:input_type -> custody.v1.CosignRequest
+	12, // 11: custody.v1.PeerService.Heads:input_type -> custody.v1.HeadsRequest
+	14, // 12: custody.v1.PeerService.Proposals:input_type -> custody.v1.ProposalsRequest
+	17, // 13: custody.v1.PeerService.State:input_type -> custody.v1.StateRequest
+	8,  // 14: custody.v1.PeerService.Rejoin:input_type -> custody.v1.RejoinRequest
+	2,  // 15: custody.v1.PeerService.Propose:output_type -> custody.v1.ProposeResponse
+	4,  // 16: custody.v1.PeerService.ReadIndex:output_type -> custody.v1.ReadIndexResponse
+	6,  // 17: custody.v1.PeerService.PeerEntries:output_type -> custody.v1.PeerEntriesResponse
+	11, // 18: custody.v1.PeerService.Cosign:output_type -> custody.v1.CosignResponse
+	13, // 19: custody.v1.PeerService.Heads:output_type -> custody.v1.HeadsResponse
+	15, // 20: custody.v1.PeerService.Proposals:output_type -> custody.v1.ProposalsResponse
+	18, // 21: custody.v1.PeerService.State:output_type -> custody.v1.StateResponse
+	9,  // 22: custody.v1.PeerService.Rejoin:output_type -> custody.v1.RejoinResponse
+	15, // [15:23] is the sub-list for method output_type
+	7,  // [7:15] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_custody_v1_peer_proto_init() }
@@ -605,13 +1171,17 @@ func file_custody_v1_peer_proto_init() {
 	}
 	file_custody_v1_event_proto_init()
 	file_custody_v1_ledger_proto_init()
+	file_custody_v1_peer_proto_msgTypes[17].OneofWrappers = []any{
+		(*StateRequest_Item)(nil),
+		(*StateRequest_AbsentEvent)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custody_v1_peer_proto_rawDesc), len(file_custody_v1_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

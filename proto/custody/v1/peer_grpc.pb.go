@@ -24,6 +24,10 @@ const (
 	PeerService_Propose_FullMethodName     = "/custody.v1.PeerService/Propose"
 	PeerService_ReadIndex_FullMethodName   = "/custody.v1.PeerService/ReadIndex"
 	PeerService_PeerEntries_FullMethodName = "/custody.v1.PeerService/PeerEntries"
+	PeerService_Cosign_FullMethodName      = "/custody.v1.PeerService/Cosign"
+	PeerService_Heads_FullMethodName       = "/custody.v1.PeerService/Heads"
+	PeerService_Proposals_FullMethodName   = "/custody.v1.PeerService/Proposals"
+	PeerService_State_FullMethodName       = "/custody.v1.PeerService/State"
 	PeerService_Rejoin_FullMethodName      = "/custody.v1.PeerService/Rejoin"
 )
 
@@ -39,6 +43,14 @@ type PeerServiceClient interface {
 	ReadIndex(ctx context.Context, in *ReadIndexRequest, opts ...grpc.CallOption) (*ReadIndexResponse, error)
 	// PeerEntries streams entries with their openings, for catch-up.
 	PeerEntries(ctx context.Context, in *PeerEntriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PeerEntriesResponse], error)
+	// Cosign asks a node to sign the head of the caller, the leader.
+	Cosign(ctx context.Context, in *CosignRequest, opts ...grpc.CallOption) (*CosignResponse, error)
+	// Heads asks a node for its clock and for the heads that it knows.
+	Heads(ctx context.Context, in *HeadsRequest, opts ...grpc.CallOption) (*HeadsResponse, error)
+	// Proposals asks a node for the signed proposals of a leader, as they reached it.
+	Proposals(ctx context.Context, in *ProposalsRequest, opts ...grpc.CallOption) (*ProposalsResponse, error)
+	// State asks a node for its statement about an item or an absent event at a final size.
+	State(ctx context.Context, in *StateRequest, opts ...grpc.CallOption) (*StateResponse, error)
 	// Rejoin asks the leader to replace the caller's old Raft server with a new one.
 	Rejoin(ctx context.Context, in *RejoinRequest, opts ...grpc.CallOption) (*RejoinResponse, error)
 }
@@ -93,6 +105,46 @@ func (c *peerServiceClient) PeerEntries(ctx context.Context, in *PeerEntriesRequ
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type PeerService_PeerEntriesClient = grpc.ServerStreamingClient[PeerEntriesResponse]
 
+func (c *peerServiceClient) Cosign(ctx context.Context, in *CosignRequest, opts ...grpc.CallOption) (*CosignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CosignResponse)
+	err := c.cc.Invoke(ctx, PeerService_Cosign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerServiceClient) Heads(ctx context.Context, in *HeadsRequest, opts ...grpc.CallOption) (*HeadsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HeadsResponse)
+	err := c.cc.Invoke(ctx, PeerService_Heads_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerServiceClient) Proposals(ctx context.Context, in *ProposalsRequest, opts ...grpc.CallOption) (*ProposalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ProposalsResponse)
+	err := c.cc.Invoke(ctx, PeerService_Proposals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerServiceClient) State(ctx context.Context, in *StateRequest, opts ...grpc.CallOption) (*StateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StateResponse)
+	err := c.cc.Invoke(ctx, PeerService_State_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *peerServiceClient) Rejoin(ctx context.Context, in *RejoinRequest, opts ...grpc.CallOption) (*RejoinResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RejoinResponse)
@@ -115,6 +167,14 @@ type PeerServiceServer interface {
 	ReadIndex(context.Context, *ReadIndexRequest) (*ReadIndexResponse, error)
 	// PeerEntries streams entries with their openings, for catch-up.
 	PeerEntries(*PeerEntriesRequest, grpc.ServerStreamingServer[PeerEntriesResponse]) error
+	// Cosign asks a node to sign the head of the caller, the leader.
+	Cosign(context.Context, *CosignRequest) (*CosignResponse, error)
+	// Heads asks a node for its clock and for the heads that it knows.
+	Heads(context.Context, *HeadsRequest) (*HeadsResponse, error)
+	// Proposals asks a node for the signed proposals of a leader, as they reached it.
+	Proposals(context.Context, *ProposalsRequest) (*ProposalsResponse, error)
+	// State asks a node for its statement about an item or an absent event at a final size.
+	State(context.Context, *StateRequest) (*StateResponse, error)
 	// Rejoin asks the leader to replace the caller's old Raft server with a new one.
 	Rejoin(context.Context, *RejoinRequest) (*RejoinResponse, error)
 	mustEmbedUnimplementedPeerServiceServer()
@@ -135,6 +195,18 @@ func (UnimplementedPeerServiceServer) ReadIndex(context.Context, *ReadIndexReque
 }
 func (UnimplementedPeerServiceServer) PeerEntries(*PeerEntriesRequest, grpc.ServerStreamingServer[PeerEntriesResponse]) error {
 	return status.Error(codes.Unimplemented, "method PeerEntries not implemented")
+}
+func (UnimplementedPeerServiceServer) Cosign(context.Context, *CosignRequest) (*CosignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Cosign not implemented")
+}
+func (UnimplementedPeerServiceServer) Heads(context.Context, *HeadsRequest) (*HeadsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Heads not implemented")
+}
+func (UnimplementedPeerServiceServer) Proposals(context.Context, *ProposalsRequest) (*ProposalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Proposals not implemented")
+}
+func (UnimplementedPeerServiceServer) State(context.Context, *StateRequest) (*StateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method State not implemented")
 }
 func (UnimplementedPeerServiceServer) Rejoin(context.Context, *RejoinRequest) (*RejoinResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Rejoin not implemented")
@@ -196,6 +268,78 @@ func _PeerService_PeerEntries_Handler(srv interface{}, stream grpc.ServerStream)
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type PeerService_PeerEntriesServer = grpc.ServerStreamingServer[PeerEntriesResponse]
 
+func _PeerService_Cosign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CosignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServiceServer).Cosign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeerService_Cosign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServiceServer).Cosign(ctx, req.(*CosignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PeerService_Heads_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HeadsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServiceServer).Heads(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeerService_Heads_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServiceServer).Heads(ctx, req.(*HeadsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PeerService_Proposals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ProposalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServiceServer).Proposals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeerService_Proposals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServiceServer).Proposals(ctx, req.(*ProposalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PeerService_State_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServiceServer).State(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeerService_State_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServiceServer).State(ctx, req.(*StateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PeerService_Rejoin_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RejoinRequest)
 	if err := dec(in); err != nil {
@@ -224,6 +368,22 @@ var PeerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReadIndex",
 			Handler:    _PeerService_ReadIndex_Handler,
+		},
+		{
+			MethodName: "Cosign",
+			Handler:    _PeerService_Cosign_Handler,
+		},
+		{
+			MethodName: "Heads",
+			Handler:    _PeerService_Heads_Handler,
+		},
+		{
+			MethodName: "Proposals",
+			Handler:    _PeerService_Proposals_Handler,
+		},
+		{
+			MethodName: "State",
+			Handler:    _PeerService_State_Handler,
 		},
 		{
 			MethodName: "Rejoin",
