@@ -36,7 +36,8 @@ generate: $(TOOLS)/.built ## write the Go files of proto/ anew (imports are rela
 	$(TOOLS)/protogen -root proto -plugins $(TOOLS)
 
 bench: build ## measure appends, reads and an audit on three nodes of this machine; figures as JSON in bin/bench.json
-	bin/custody bench --json bin/bench.json $(ARGS)
+	$(GO) build -trimpath -tags plain -o bin/plain/ ./cmd/custodyd
+	bin/custody bench --plain bin/plain/custodyd --json bin/bench.json $(ARGS)
 
 fuzz: ## run every fuzz test for FUZZTIME, by default 10s
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

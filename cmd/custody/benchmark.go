@@ -33,6 +33,7 @@ was there before is touched. The nodes run the custodyd that lies beside this pr
 	flags.IntSliceVar(&config.Clients, "clients", []int{1, 16, 64, 256}, "numbers of concurrent clients")
 	flags.IntVar(&config.Rounds, "rounds", 3, "how often everything is measured, in turn")
 	flags.DurationVar(&config.Round, "round", 2*time.Second, "how long one measurement lasts")
+	flags.StringVar(&config.Plain, "plain", "", "also measure what cosigning and signed proposals cost, against this custodyd built with -tags plain (`file`)")
 	flags.StringVar(&jsonPath, "json", "", "also write the figures as JSON to this `file`")
 	return cmd
 }

@@ -27,6 +27,10 @@ import (
 type Config struct {
 	// Program is the custodyd to run.
 	Program string
+	// Plain is a custodyd that was built with the tag plain: it neither signs
+	// proposals nor cosigns. With it, the cost of both is measured too; "" leaves
+	// that out.
+	Plain string
 	// Clients are the numbers of concurrent clients.
 	Clients []int
 	// Rounds is how often everything is measured, in turn.
@@ -139,6 +143,12 @@ func (b *bencher) measure(ctx context.Context) (*Report, error) {
 	}
 	for _, l := range loads {
 		report.Rows = append(report.Rows, summarize(l.name, l.clients, l.rounds))
+	}
+	if b.config.Plain != "" {
+		var err error
+		if report.Costs, err = b.costs(ctx, b.config.Plain); err != nil {
+			return nil, err
+		}
 	}
 	return report, nil
 }

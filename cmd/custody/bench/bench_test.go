@@ -61,3 +61,14 @@ func TestReportNamesWhatItWasMeasuredOn(t *testing.T) {
 		t.Errorf("JSON does not come back: %v, %+v", err, back)
 	}
 }
+
+func TestCostIsTheMedianOfTheRatiosOfItsRounds(t *testing.T) {
+	at := func(n int) round { return round{took: time.Second, done: n} }
+	c := newCost("x", 1, []round{at(90), at(300), at(50)}, []round{at(100), at(200), at(100)})
+	if c.Ratio != 0.9 || c.RatioMin != 0.5 || c.RatioMax != 1.5 {
+		t.Errorf("ratio %v (%v–%v), want 0.9 (0.5–1.5)", c.Ratio, c.RatioMin, c.RatioMax)
+	}
+	if c.With.Rate != 90 || c.Without.Rate != 100 {
+		t.Errorf("rates %v and %v, want 90 and 100", c.With.Rate, c.Without.Rate)
+	}
+}

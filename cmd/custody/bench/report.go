@@ -19,6 +19,7 @@ type Report struct {
 	EventBytes int    `json:"event_bytes"` // of a signed event, signatures included
 	RoundMs    int64  `json:"round_ms"`
 	Rows       []Row  `json:"rows"`
+	Costs      []Cost `json:"costs,omitempty"`
 }
 
 // Row is one kind of load. Rates and latencies are medians over the rounds,
@@ -88,5 +89,15 @@ func (r *Report) Text(w io.Writer) {
 	for _, row := range r.Rows {
 		span := fmt.Sprintf("(%.0f–%.0f)", row.RateMin, row.RateMax)
 		fmt.Fprintf(w, "%-32s %8d %12.0f %19s %10.2f %10.2f %8d\n", row.Name, row.Clients, row.Rate, span, row.P50Ms, row.P99Ms, row.Failed)
+	}
+	if len(r.Costs) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nwhat cosigning, signed proposals and a follower of the tiles cost: rates with and without, in turn\n\n")
+	fmt.Fprintf(w, "%-32s %8s %12s %12s %8s %19s\n", "load", "clients", "with", "without", "ratio", "(lowest–highest)")
+	fmt.Fprintln(w, strings.Repeat("-", 96))
+	for _, c := range r.Costs {
+		span := fmt.Sprintf("(%.3f–%.3f)", c.RatioMin, c.RatioMax)
+		fmt.Fprintf(w, "%-32s %8d %12.0f %12.0f %8.3f %19s\n", c.With.Name, c.With.Clients, c.With.Rate, c.Without.Rate, c.Ratio, span)
 	}
 }
