@@ -28,10 +28,13 @@ var methods = map[string]method{
 	custodyv1.LedgerService_ItemHistory_FullMethodName:  {contents: true},
 	custodyv1.LedgerService_ListItems_FullMethodName:    {contents: true},
 	custodyv1.LedgerService_GetParty_FullMethodName:     {contents: true},
+	custodyv1.LedgerService_GetBundle_FullMethodName:    {contents: true, long: true},
+	custodyv1.LedgerService_GetAbsence_FullMethodName:   {contents: true},
 	custodyv1.LedgerService_Watch_FullMethodName:        {contents: true, long: true},
 	custodyv1.LedgerService_GetStatus_FullMethodName:    {},
 
 	custodyv1.AuditService_GetTreeHead_FullMethodName:         {},
+	custodyv1.AuditService_GetCheckpoint_FullMethodName:       {},
 	custodyv1.AuditService_Entries_FullMethodName:             {contents: true, long: true},
 	custodyv1.AuditService_GetInclusionProof_FullMethodName:   {},
 	custodyv1.AuditService_GetConsistencyProof_FullMethodName: {},
