@@ -38,6 +38,8 @@ var (
 	metaPosition = []byte("mposition") // ledger.Position, absent before the first
 	metaPointer  = []byte("mpointer")  // ledger.Pointer, absent before the first
 	metaTarget   = []byte("mtarget")   // ledger.Pointer, absent unless catching up
+	metaFinal    = []byte("mfinal")    // last final note, absent before the first
+	metaSigned   = []byte("msigned")   // SignedHead, absent before the first
 )
 
 func entryKey(index uint64) []byte {

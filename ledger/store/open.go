@@ -148,6 +148,7 @@ func (unlockedFS) Lock(string) (io.Closer, error) { return io.NopCloser(nil), ni
 
 func (s *Store) setGenesis(genesis *ledger.Genesis, file []byte) {
 	s.genesis, s.genesisFile, s.id = genesis, file, ledger.GenesisID(file)
+	s.policy = genesis.Policy()
 	s.frontier = &merkle.Frontier{}
 	s.state.Store(&state{})
 }
@@ -197,6 +198,14 @@ func (s *Store) load() error {
 	if root := s.frontier.Root(); root != st.head.Root {
 		return corrupt(nil, "the stored root of size %d is %s, the tree hashes give %s", st.head.Size, st.head.Root, root)
 	}
+	signed, err := r.signedHead()
+	if err != nil {
+		return err
+	}
+	if err := s.checkHeads(r, st, signed); err != nil {
+		return err
+	}
+	s.signed.Store(signed)
 	s.state.Store(st)
 	return nil
 }

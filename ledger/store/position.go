@@ -59,8 +59,9 @@ func (s *Store) SetTarget(p ledger.Pointer) error {
 
 // AdoptTarget ends a catch-up in one atomic write that is on disk on return: the
 // position becomes the target's, the target the pointer, and there is no target
-// any more. It refuses, with ErrTarget and nothing changed, unless the ledger
-// has exactly the target's size and root.
+// any more. The target's final checkpoint is taken over if it holds and is newer
+// than the one that is known. It refuses, with ErrTarget and nothing changed,
+// unless the ledger has exactly the target's size and root.
 func (s *Store) AdoptTarget() error {
 	return s.record(func(st *state, w *writer) error {
 		if st.target == nil {
@@ -72,6 +73,7 @@ func (s *Store) AdoptTarget() error {
 		w.position(st.target.Position())
 		w.pointer(*st.target)
 		w.noTarget()
+		w.adoptFinal(*st.target)
 		return nil
 	})
 }

@@ -164,6 +164,9 @@ func (r reading) state() (*state, error) {
 	if err != nil {
 		return nil, err
 	}
+	if st.final, err = r.final(); err != nil {
+		return nil, err
+	}
 	if st.pointer, err = r.pointer(metaPointer, "the pointer"); err != nil {
 		return nil, err
 	}

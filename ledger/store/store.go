@@ -20,9 +20,9 @@ import (
 
 // Store is an open ledger folder.
 //
-//  1. Writing methods (Apply, Append, SyncPointer, SetTarget, AdoptTarget) are
+//  1. Writing methods (Apply, ApplyFinal, Append, SyncPointer, SetTarget, AdoptTarget) are
 //     called from one goroutine at a time; the store makes sure of it by a lock.
-//     All other methods may be called at any time from any goroutine.
+//     SignHead has a lock of its own. All other methods may be called at any time from any goroutine.
 //  2. After a failed write or a failed read inside a write every writing method
 //     fails with ErrFailed, and Options.Fatal has been told. A refusal that
 //     names another error has changed nothing.
@@ -37,10 +37,14 @@ type Store struct {
 	genesis     *ledger.Genesis
 	genesisFile []byte
 	id          ledger.LedgerID
+	policy      ledger.Policy
 
 	writing  sync.Mutex
 	frontier *merkle.Frontier // under writing
 	cached   stateCache       // under writing
+
+	signing sync.Mutex
+	signed  atomic.Pointer[SignedHead] // written under signing; nil before the first
 
 	state atomic.Pointer[state]
 	tree  *treeCache
@@ -56,6 +60,7 @@ type state struct {
 	position ledger.Position
 	pointer  *ledger.Pointer
 	target   *ledger.Pointer
+	final    *Final
 }
 
 // Genesis gives the ledger's genesis and its file. Neither may be changed.
