@@ -1,0 +1,65 @@
+package tile
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/custodyledger/custodyledger/ledger/merkle"
+)
+
+// Reader is a merkle.Reader over tiles of hashes, for a tree of a size. It
+// believes what it reads: compare merkle.RootAt of it with a root you trust, or
+// verify the proof that was made with it.
+type Reader struct {
+	Size uint64
+	// Read gives the content of a tile. What it gives must not change.
+	Read func(Tile) ([]byte, error)
+}
+
+// Hashes implements merkle.Reader.
+func (r Reader) Hashes(level uint8, from, to uint64) ([]merkle.Hash, error) {
+	t, ok := Hashes(level, from, r.Size)
+	if !ok || to <= from || to-t.First() > uint64(t.Width) {
+		return nil, fmt.Errorf("tile: no row holds hashes [%d, %d) of level %d of a tree of size %d", from, to, level, r.Size)
+	}
+	b, err := r.Read(t)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t, err)
+	}
+	hashes, err := t.ParseHashes(b)
+	if err != nil {
+		return nil, err
+	}
+	return hashes[from-t.First() : to-t.First()], nil
+}
+
+// OrFull reads a tile, and where that is not there the full tile in its place,
+// cut to its width: who keeps tiles may drop a partial one once there is the full
+// one (tlog-tiles). absent tells which errors say that a tile is not there.
+func OrFull(t Tile, read func(Tile) ([]byte, error), absent error) ([]byte, error) {
+	b, err := read(t)
+	if err == nil || t.Width == Width || !errors.Is(err, absent) {
+		return b, err
+	}
+	full := t
+	full.Width = Width
+	whole, fullErr := read(full)
+	if fullErr != nil {
+		return nil, err // of the one that was asked for
+	}
+	if !t.Entries {
+		if _, err := full.ParseHashes(whole); err != nil {
+			return nil, err
+		}
+		return whole[:t.Width*merkle.HashSize], nil
+	}
+	entries, err := full.ParseEntries(whole)
+	if err != nil {
+		return nil, err
+	}
+	end := 0
+	for _, entry := range entries[:t.Width] {
+		end += 2 + len(entry)
+	}
+	return whole[:end], nil
+}
