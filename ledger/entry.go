@@ -30,8 +30,9 @@ const NoLink = ^uint64(0)
 //
 //  1. Prev is the leaf hash of the entry before; all zero in entry 0.
 //  2. RecordedAt never runs backwards.
-//  3. Links holds, for every item that the event names, in its order, the index
-//     of the previous entry that names the item.
+//  3. Links holds, for every party of Event.Parties, the index of the last entry
+//     that changed its record, then for every item of Event.Names the index of the
+//     previous entry that names it, both in their order.
 //  4. Entry 0 and no other is the genesis.
 type Entry struct {
 	Kind       Kind
@@ -92,8 +93,8 @@ func DecodeEntry(b []byte) (*Entry, error) {
 	e := &Entry{Kind: Kind(r.uint8()), Index: r.uint64(), RecordedAt: r.uint64()}
 	copy(e.Prev[:], r.take(len(e.Prev)))
 	links := int(r.uint16())
-	if links > ChangeItemsMax {
-		return nil, fmt.Errorf("%w: %d links, at most %d", ErrEntry, links, ChangeItemsMax)
+	if links > LinksMax {
+		return nil, fmt.Errorf("%w: %d links, at most %d", ErrEntry, links, LinksMax)
 	}
 	for range links {
 		e.Links = append(e.Links, r.uint64())

@@ -87,9 +87,9 @@ func TestEntryRefused(t *testing.T) {
 		{"kind 0", func(b []byte) []byte { b[1] = 0; return b }},
 		{"kind governance, reserved", func(b []byte) []byte { b[1] = 3; return b }},
 		{"kind 255", func(b []byte) []byte { b[1] = 255; return b }},
-		{"501 links", func(b []byte) []byte {
-			binary.BigEndian.PutUint16(b[50:], 501)
-			return slices.Insert(b, 52, make([]byte, 501*8)...)
+		{"503 links", func(b []byte) []byte {
+			binary.BigEndian.PutUint16(b[50:], LinksMax+1)
+			return slices.Insert(b, 52, make([]byte, (LinksMax+1)*8)...)
 		}},
 		{"no signature", func(b []byte) []byte { b[52] = 0; return b }},
 		{"9 signatures", func(b []byte) []byte {
@@ -106,10 +106,10 @@ func TestEntryRefused(t *testing.T) {
 	}
 }
 
-// TestEntryLimits: 500 links and 8 signatures around the largest event fit, and
+// TestEntryLimits: all links and 8 signatures around the largest event fit, and
 // an entry may have EntryBytesMax bytes and no more.
 func TestEntryLimits(t *testing.T) {
-	entry := &Entry{Kind: KindEvent, Links: make([]uint64, ChangeItemsMax), Signed: SignedEvent{Event: make([]byte, EventBytesMax)}}
+	entry := &Entry{Kind: KindEvent, Links: make([]uint64, LinksMax), Signed: SignedEvent{Event: make([]byte, EventBytesMax)}}
 	for range SignersMax {
 		entry.Signed.Signatures = append(entry.Signed.Signatures, make([]byte, 64))
 	}

@@ -214,6 +214,31 @@ func (e *Event) Output() (ItemID, bool) {
 	return NewItemID(e.ID, 0), true
 }
 
+// Parties lists the parties to whose records the entry of this event links: the
+// one that acts, then the other one that the event names, if it names one. A
+// party that it admits has no earlier record and is not among them.
+func (e *Event) Parties() []PartyID {
+	switch b := e.Body.(type) {
+	case *custodyv1.PartySponsor:
+		return []PartyID{e.Party, PartyID(b.Party)}
+	case *custodyv1.PartySuspend:
+		return []PartyID{e.Party, PartyID(b.Party)}
+	case *custodyv1.Offer:
+		return []PartyID{e.Party, PartyID(b.To)}
+	}
+	return []PartyID{e.Party}
+}
+
+// ItemLinks gives those of its entry's links that are about the items of Names.
+// It is nil if there are too few.
+func (e *Event) ItemLinks(links []uint64) []uint64 {
+	parties := len(e.Parties())
+	if len(links) < parties {
+		return nil
+	}
+	return links[parties:]
+}
+
 // Names lists the items whose history the entry of this event links to: those
 // it moves, in the order in which they stand in the event. An item it creates
 // has no earlier entry and is not among them.

@@ -248,7 +248,7 @@ func FuzzDecodeEvent(f *testing.F) {
 		if _, rejections := Verify(sign.NewVerifier(0), []*Event{event}); rejections[0] == nil {
 			t.Fatal("zeros are a signature")
 		}
-		entry := Entry{Kind: KindEvent, Links: make([]uint64, ChangeItemsMax), Signed: signed}
+		entry := Entry{Kind: KindEvent, Links: make([]uint64, LinksMax), Signed: signed}
 		if _, err := entry.Encode(); err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,7 @@ const (
 	// EntryBytesMax is the largest encoded entry (C2SP tlog-tiles entry bundles
 	// carry a 16-bit length).
 	EntryBytesMax = 65_535
-	// EventBytesMax leaves room in an entry for eight signatures and 500 links.
+	// EventBytesMax leaves room in an entry for eight signatures and all links.
 	EventBytesMax = 56_000
 	// SignersMax is the number of keys that may sign one event.
 	SignersMax = 8
@@ -16,6 +16,9 @@ const (
 	GroupEventsMax = 1_000
 	// ChangeItemsMax is the number of items a change of matter may name.
 	ChangeItemsMax = 500
+	// LinksMax is the number of links of an entry: one for each of two parties and
+	// for each item.
+	LinksMax = 2 + ChangeItemsMax
 	// CommitmentsMax is the number of private fields of one event.
 	CommitmentsMax = 8
 	// OriginComponentsMax is the number of origin components of one item.

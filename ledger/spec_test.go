@@ -39,7 +39,7 @@ func TestSpecLimits(t *testing.T) {
 	spec := readSpec(t)
 	for _, line := range []string{
 		fmt.Sprintf("entry: %d bytes", EntryBytesMax), fmt.Sprintf("event: %d bytes", EventBytesMax), fmt.Sprintf("signers: %d", SignersMax),
-		fmt.Sprintf("events of a group: %d", GroupEventsMax), fmt.Sprintf("links of an entry: %d", ChangeItemsMax),
+		fmt.Sprintf("events of a group: %d", GroupEventsMax), fmt.Sprintf("links of an entry: %d", LinksMax),
 		fmt.Sprintf("opened value: %d bytes", OpeningValueBytesMax), fmt.Sprintf("genesis file: %d bytes", GenesisBytesMax),
 	} {
 		if !strings.Contains(spec, line) {

@@ -780,6 +780,7 @@ func makeLogVectors(t testing.TB, l *vectorLog) logVectors {
 		v.Refused = append(v.Refused, refusedBytes{why, hexed(b)})
 	}
 	good := l.entries[6]
+	end := 52 + 8*int(good[51]) // of its links
 	spoil := func(at int, to byte) []byte {
 		b := slices.Clone(good)
 		b[at] = to
@@ -788,9 +789,9 @@ func makeLogVectors(t testing.TB, l *vectorLog) logVectors {
 	refuse("version 2", spoil(0, 2))
 	refuse("kind 0", spoil(1, 0))
 	refuse("kind 3, reserved", spoil(1, 3))
-	refuse("no signature", spoil(60, 0))
-	refuse("9 signatures", slices.Concat(good[:60], []byte{9}, make([]byte, 16), good[61:]))
-	refuse("501 links", slices.Concat(good[:50], []byte{1, 0xf5}, make([]byte, 501*8), good[60:]))
+	refuse("no signature", spoil(end, 0))
+	refuse("9 signatures", slices.Concat(good[:end], []byte{9}, make([]byte, 16), good[end+1:]))
+	refuse("503 links", slices.Concat(good[:50], []byte{1, 0xf7}, make([]byte, 503*8), good[end:]))
 	refuse("a byte cut off", good[:len(good)-1])
 	refuse("a byte more", append(slices.Clone(good), 0))
 	refuse("empty", nil)

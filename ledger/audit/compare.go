@@ -87,7 +87,7 @@ func (w *window) first(want *item) *Finding {
 		return found.wrong.at(w.start.Size)
 	}
 	if found.candidate.ID == want.candidate.ID {
-		if wrong := differingLinks(w.start.Size, want.entry.Links, found.entry.Links); wrong != nil {
+		if wrong := differingLinks(w.start.Size, want.candidate.Event, want.entry.Links, found.entry.Links); wrong != nil {
 			return wrong
 		}
 		return find(w.start.Size, EntryDiffers, "the same event was recorded otherwise than at the other source").against(want.leaf, found.leaf)

@@ -23,7 +23,8 @@ const (
 	// ChainBroken: the entry's prev is wrong, or the entry is not the one that
 	// the next entry was built on.
 	ChainBroken Kind = "chain-broken"
-	// LinkWrong: a back link does not name the previous entry on the item.
+	// LinkWrong: a back link does not name the previous entry on the item, or the
+	// last one that changed the party's record.
 	LinkWrong Kind = "link-wrong"
 	// TimeBackwards: recorded before the entry in front of it.
 	TimeBackwards Kind = "time-backwards"

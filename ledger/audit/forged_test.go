@@ -68,7 +68,13 @@ func TestForgedLedgers(t *testing.T) {
 		kind   Kind
 		reason ledger.Reason
 	}{
-		{"wrong link", func(es []*ledger.Entry) []*ledger.Entry { es[linked].Links[0]--; return es }, linked, LinkWrong, ""},
+		{"wrong link of an item", func(es []*ledger.Entry) []*ledger.Entry { es[linked].Links[2]--; return es }, linked, LinkWrong, ""},
+		{"wrong link of the acting party", func(es []*ledger.Entry) []*ledger.Entry { es[linked].Links[0]--; return es }, linked, LinkWrong, ""},
+		{"wrong link of the other party", func(es []*ledger.Entry) []*ledger.Entry { es[linked].Links[1]--; return es }, linked, LinkWrong, ""},
+		{"links of two parties changed about", func(es []*ledger.Entry) []*ledger.Entry {
+			es[linked].Links[0], es[linked].Links[1] = es[linked].Links[1], es[linked].Links[0]
+			return es
+		}, linked, LinkWrong, ""},
 		{"no link", func(es []*ledger.Entry) []*ledger.Entry { es[linked].Links = nil; return es }, linked, LinkWrong, ""},
 		{"a link too many", func(es []*ledger.Entry) []*ledger.Entry {
 			es[linked].Links = append(es[linked].Links, 1)
@@ -285,6 +291,7 @@ func TestNaiveTwin(t *testing.T) {
 // signature one by one, and the root by the definition of RFC 6962.
 func naive(w *world, source *copySource) bool {
 	named := map[ledger.ItemID]uint64{}
+	changed := map[ledger.PartyID]uint64{}
 	last := map[ledger.ItemID]ledger.EventID{}
 	var leaves []merkle.Hash
 	time := uint64(0)
@@ -316,11 +323,27 @@ func naive(w *world, source *copySource) bool {
 		if item, ok := event.Output(); ok {
 			named[item], last[item] = uint64(i), event.ID
 		}
-		if len(event.Names()) != len(entry.Links) {
+		links := event.ItemLinks(entry.Links)
+		if len(event.Names()) != len(links) {
 			return false
 		}
+		for n, party := range event.Parties() {
+			if entry.Links[n] != changed[party] {
+				return false
+			}
+		}
+		switch body := event.Body.(type) {
+		case *custodyv1.PartyAdmit:
+			changed[event.Subject()] = uint64(i)
+		case *custodyv1.PartySponsor:
+			changed[ledger.PartyID(body.Party)] = uint64(i)
+		case *custodyv1.PartySuspend:
+			changed[ledger.PartyID(body.Party)] = uint64(i)
+		case *custodyv1.KeyAdd, *custodyv1.KeyRevoke:
+			changed[event.Party] = uint64(i)
+		}
 		for n, item := range event.Names() {
-			if at, known := named[item]; !known || at != entry.Links[n] || last[item] != event.Item.Prev {
+			if at, known := named[item]; !known || at != links[n] || last[item] != event.Item.Prev {
 				return false
 			}
 			named[item], last[item] = uint64(i), event.ID

@@ -177,19 +177,25 @@ func compare(want *rules.Sequenced, found *item) *Finding {
 		return nil
 	}
 	index := want.Entry.Index
-	if wrong := differingLinks(index, want.Entry.Links, found.entry.Links); wrong != nil {
+	if wrong := differingLinks(index, found.candidate.Event, want.Entry.Links, found.entry.Links); wrong != nil {
 		return wrong
 	}
 	return find(index, EntryDiffers, "the entry is not what the rules make of its event").against(want.Leaf, found.leaf)
 }
 
-func differingLinks(index uint64, want, found []uint64) *Finding {
+// differingLinks tells a link to a party's record from one to an item's history.
+func differingLinks(index uint64, event *ledger.Event, want, found []uint64) *Finding {
+	parties, items := event.Parties(), event.Names()
 	if len(want) != len(found) {
-		return find(index, LinkWrong, "the entry must have one back link for every item that its event names").against(len(want), len(found))
+		return find(index, LinkWrong, "the entry must have one back link for each of the %d parties and %d items that its event names", len(parties), len(items)).against(len(want), len(found))
 	}
 	for i, link := range want {
-		if link != found[i] {
-			return find(index, LinkWrong, "back link %d does not name the previous entry on its item", i).against(link, found[i])
+		switch {
+		case link == found[i]:
+		case i < len(parties):
+			return find(index, LinkWrong, "back link %d does not name the last entry that changed the record of party %s", i, parties[i]).against(link, found[i])
+		default:
+			return find(index, LinkWrong, "back link %d does not name the previous entry on item %s", i, items[i-len(parties)]).against(link, found[i])
 		}
 	}
 	return nil

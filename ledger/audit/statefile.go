@@ -19,12 +19,12 @@ import (
 
 // The state file, integers big-endian, rows counted from 0:
 //
-//	"custody-audit-state/v1\n"
+//	"custody-audit-state/v2\n"
 //	u32 length, genesis file
 //	u64 size | leaf hash of the last entry [32] | its recorded time u64 | root [32]
 //	tree: for level 0 to 7 the (size / 256^level) mod 256 hashes of the incomplete tile
 //	size × event id [32], zero for entry 0
-//	u32 parties:       id [20] | association u8 | name | country | role u32 | admitted u64
+//	u32 parties:       id [20] | association u8 | name | country | role u32 | admitted u64 | last entry u64
 //	                   u16 memberships: association [20] | suspended u8
 //	                   u16 keys: key id [20]
 //	u32 keys:          wire form | party u32 row | scopes u32 | recovery u8 | added u64 | revoked u64
@@ -40,7 +40,7 @@ import (
 // A text is a u16 length and bytes. A state has exactly one file. The checksum
 // finds damage, not forgery: who can write the file decides what the next audit
 // takes for verified.
-const stateMagic = "custody-audit-state/v1\n"
+const stateMagic = "custody-audit-state/v2\n"
 
 // ErrStateFile is wrapped by every error about the bytes of a state file.
 var ErrStateFile = errors.New("not a valid audit state file")
@@ -139,6 +139,7 @@ func (w *stateWriter) party(p *rules.Party) {
 	w.short(p.Country)
 	w.uint32(int(p.Role))
 	w.uint64(p.Admitted)
+	w.uint64(p.LastIndex)
 	w.uint16(len(p.Memberships))
 	for _, m := range p.Memberships {
 		w.bytes(m.Association[:])
@@ -383,7 +384,7 @@ func (r *stateReader) event(s *State) {
 }
 
 func (r *stateReader) party(s *State) {
-	p := rules.Party{ID: r.id(), Association: r.flag(), Name: r.short(), Country: r.short(), Role: custodyv1.Role(r.enum()), Admitted: r.uint64()}
+	p := rules.Party{ID: r.id(), Association: r.flag(), Name: r.short(), Country: r.short(), Role: custodyv1.Role(r.enum()), Admitted: r.index(s), LastIndex: r.index(s)}
 	r.each(uint64(r.uint16()), func() {
 		p.Memberships = append(p.Memberships, rules.Membership{Association: r.id(), Suspended: r.flag()})
 	})

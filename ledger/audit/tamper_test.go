@@ -100,9 +100,9 @@ func TestEveryBit(t *testing.T) {
 // and demands the kind by which it is found.
 func TestFieldKinds(t *testing.T) {
 	w := story(t)
-	at := 8 // an entry with one link
+	at := 8 // an offer: links of two parties and an item
 	entry, err := ledger.DecodeEntry(w.entries[at])
-	if err != nil || len(entry.Links) != 1 {
+	if err != nil || len(entry.Links) != 3 {
 		t.Fatalf("entry %d: %v, %d links", at, err, len(entry.Links))
 	}
 	for _, c := range []struct {
@@ -116,11 +116,13 @@ func TestFieldKinds(t *testing.T) {
 		{"recorded time", 17, ChainBroken},
 		{"prev", 18, ChainBroken},
 		{"link count", 51, EntryUndecodable},
-		{"link", 59, LinkWrong},
-		{"signature length", 62, EntryUndecodable},
-		{"signature", 63, SignatureBad},
-		{"event", 63 + 64 + 4, EventInvalid},
-		{"ledger id", 63 + 64 + 4 + 2 + 5, SignatureBad},
+		{"link of the acting party", 59, LinkWrong},
+		{"link of the other party", 67, LinkWrong},
+		{"link of the item", 75, LinkWrong},
+		{"signature length", 78, EntryUndecodable},
+		{"signature", 79, SignatureBad},
+		{"event", 79 + 64 + 4, EventInvalid},
+		{"ledger id", 79 + 64 + 4 + 2 + 5, SignatureBad},
 	} {
 		source := w.source("copy")
 		source.entries[at] = flip(source.entries[at], 8*c.byte)

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 )
@@ -54,7 +55,10 @@ func Parse(text []byte) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("%w: a checkpoint has three lines: origin, size and root", ErrMalformed)
 	}
 	if lines[0] == "" || len(lines[0]) > originBytesMax {
-		return Checkpoint{}, fmt.Errorf("%w: checkpoint origin of %d bytes", ErrMalformed, len(lines[0]))
+		return Checkpoint{}, fmt.Errorf("%w: checkpoint origin of %d bytes, expected 1 to %d", ErrMalformed, len(lines[0]), originBytesMax)
+	}
+	if !validText([]byte(lines[0])) {
+		return Checkpoint{}, fmt.Errorf("%w: checkpoint origin %.60q is not UTF-8 without control characters", ErrMalformed, lines[0])
 	}
 	size, err := parseNumber(lines[1])
 	if err != nil {
@@ -69,6 +73,12 @@ func Parse(text []byte) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("%w: checkpoint text is not in its one form", ErrMalformed)
 	}
 	return c, nil
+}
+
+// validText tells whether bytes may stand in a note: UTF-8, and below U+0020
+// nothing but newlines.
+func validText(b []byte) bool {
+	return utf8.Valid(b) && bytes.IndexFunc(b, func(r rune) bool { return r < 0x20 && r != '\n' }) < 0
 }
 
 // parseNumber reads a decimal number without sign or leading zeroes.

@@ -103,6 +103,9 @@ func ParseKey(vkey string) (Key, error) {
 	if k.ID() != uint32(id) {
 		return Key{}, fmt.Errorf("%w: vkey %.80q: its key id should be %08x", ErrMalformed, vkey, k.ID())
 	}
+	if k.String() != vkey {
+		return Key{}, fmt.Errorf("%w: vkey %.80q: its one form is %s", ErrMalformed, vkey, k)
+	}
 	return k, nil
 }
 

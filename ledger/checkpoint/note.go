@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,15 +13,17 @@ import (
 
 // Limits of a signed note.
 const (
-	// NoteBytesMax is the longest note that is read.
-	NoteBytesMax = 64 << 10
+	// NoteBytesMax is the longest note that is read: 16 of the longest signatures
+	// that signed-note warns of fit.
+	NoteBytesMax = 128 << 10
 	// SignaturesMax is the largest number of signature lines that is read, and
 	// written: golang.org/x/mod reads no more.
 	SignaturesMax = 100
 	// keyNameBytesMax bounds the name of a key.
 	keyNameBytesMax = 256
-	// signatureBytesMax bounds one signature; ML-DSA-44 has 2,420 bytes.
-	signatureBytesMax = 8 << 10
+	// signatureTextMax bounds the base64 of one signature line; ML-DSA-87, the
+	// longest that signed-note warns of, has 6,200 characters.
+	signatureTextMax = 8 << 10
 )
 
 const signatureLine = "\u2014 " // em dash and space begin every signature line
@@ -60,14 +63,27 @@ func (n *Note) Encode() []byte {
 	return b
 }
 
+// Add appends the signatures of which the note has none yet with the same name
+// and key id: the first one stays. A caller that takes lines from others adds
+// only what [Key.Verify] accepted, or one false line keeps the true one out.
+func (n *Note) Add(signatures ...Signature) {
+	for _, s := range signatures {
+		if !slices.ContainsFunc(n.Signatures, s.sameKey) {
+			n.Signatures = append(n.Signatures, s)
+		}
+	}
+}
+
+func (s Signature) sameKey(other Signature) bool { return s.Name == other.Name && s.KeyID == other.KeyID }
+
 // ParseNote reads a signed checkpoint with 1 to SignaturesMax lines of
 // signatures by anybody. What Encode writes of the result equals b.
 func ParseNote(b []byte) (*Note, error) {
 	if len(b) > NoteBytesMax {
 		return nil, fmt.Errorf("%w: a note of %d bytes, at most %d", ErrMalformed, len(b), NoteBytesMax)
 	}
-	if !utf8.Valid(b) {
-		return nil, fmt.Errorf("%w: a note is UTF-8", ErrMalformed)
+	if !validText(b) {
+		return nil, fmt.Errorf("%w: a note is UTF-8 without control characters", ErrMalformed)
 	}
 	at := bytes.LastIndex(b, []byte("\n\n"))
 	if at < 0 {
@@ -86,8 +102,11 @@ func ParseNote(b []byte) (*Note, error) {
 
 // ParseSignatures reads 1 to SignaturesMax signature lines.
 func ParseSignatures(b []byte) ([]Signature, error) {
-	if len(b) > NoteBytesMax || !utf8.Valid(b) {
-		return nil, fmt.Errorf("%w: signature lines of %d bytes, or not UTF-8", ErrMalformed, len(b))
+	if len(b) > NoteBytesMax {
+		return nil, fmt.Errorf("%w: signature lines of %d bytes, at most %d", ErrMalformed, len(b), NoteBytesMax)
+	}
+	if !validText(b) {
+		return nil, fmt.Errorf("%w: signature lines are UTF-8 without control characters", ErrMalformed)
 	}
 	count := bytes.Count(b, []byte("\n"))
 	if count == 0 || b[len(b)-1] != '\n' {
@@ -116,7 +135,7 @@ func parseSignature(line string) (Signature, error) {
 	if !validKeyName(name) {
 		return Signature{}, fmt.Errorf("%.60q is not a key name", name)
 	}
-	if len(text) > signatureBytesMax {
+	if len(text) > signatureTextMax {
 		return Signature{}, fmt.Errorf("a signature of %d characters", len(text))
 	}
 	raw, err := parseBase64(text)
@@ -134,5 +153,5 @@ func validKeyName(name string) bool {
 	if name == "" || len(name) > keyNameBytesMax || !utf8.ValidString(name) {
 		return false
 	}
-	return strings.IndexFunc(name, func(r rune) bool { return r == '+' || r < 0x20 || r == 0x7f || unicode.IsSpace(r) }) < 0
+	return strings.IndexFunc(name, func(r rune) bool { return r == '+' || r < 0x20 || unicode.IsSpace(r) }) < 0
 }

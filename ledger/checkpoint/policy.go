@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrNoQuorum: a note lacks the log signature or the cosignatures that a policy
@@ -12,10 +13,11 @@ var ErrNoQuorum = errors.New("not final")
 // Policy says which signatures make a checkpoint final (C2SP tlog-policy): one
 // of any of the logs, and a quorum of the witnesses.
 //
-//  1. Names of witnesses and groups are different; a name stands in one group
-//     at most, and only names of witnesses and earlier groups do.
-//  2. No key stands twice.
-//  3. All logs have one name, the origin.
+//  1. Names of witnesses and groups are different, and none is QuorumNone; a name
+//     stands in one group at most, and only names of witnesses and earlier groups do.
+//  2. No two logs have one public key, and no two witnesses.
+//  3. A group's threshold is at least 1 and at most the number of its members.
+//  4. A log's key name is the origin of its checkpoints.
 type Policy struct {
 	Logs      []LogLine
 	Witnesses []WitnessLine
@@ -64,24 +66,31 @@ type Cosigned struct {
 	At      uint64 // unix seconds
 }
 
-// Origin gives the name of the logs; "" if the policy has none.
+// Origin gives the one name of all logs; "" if there are none, or several names.
 func (p *Policy) Origin() string {
-	if len(p.Logs) == 0 {
-		return ""
+	origin := ""
+	for i, l := range p.Logs {
+		if i > 0 && l.Key.Name != origin {
+			return ""
+		}
+		origin = l.Key.Name
 	}
-	return p.Logs[0].Key.Name
+	return origin
 }
 
-// Verify checks a note: it must be of the policy's origin, at least one log key
-// must have signed it, and the witnesses must fill the quorum. Lines of unknown
-// keys are passed over; a line of a known key that does not hold makes the note
-// invalid. The error wraps ErrNoQuorum or ErrSignature.
+// Verify checks a note: at least one log key whose name is the note's origin must
+// have signed it, if the policy has logs, and the witnesses must fill the quorum;
+// a note that no known key signed never passes. Lines of unknown keys are passed
+// over; a line of a known key that does not hold makes the note invalid. The error
+// wraps ErrNoQuorum or ErrSignature.
 func (p *Policy) Verify(n *Note) (*Final, error) {
-	if len(p.Logs) > 0 && n.Origin != p.Origin() {
-		return nil, fmt.Errorf("%w: the checkpoint is of log %.100q, expected %.100q", ErrNoQuorum, n.Origin, p.Origin())
-	}
 	final := &Final{Checkpoint: n.Checkpoint}
+	known := false
 	for _, l := range p.Logs {
+		if l.Key.Name != n.Origin {
+			continue
+		}
+		known = true
 		switch _, err := l.Key.Verify(n); {
 		case err == nil:
 			final.Logs = append(final.Logs, l.Key)
@@ -89,7 +98,10 @@ func (p *Policy) Verify(n *Note) (*Final, error) {
 			return nil, err
 		}
 	}
-	if len(p.Logs) > 0 && len(final.Logs) == 0 {
+	switch {
+	case len(p.Logs) > 0 && !known:
+		return nil, fmt.Errorf("%w: the checkpoint is of log %.100q, expected %.100q", ErrNoQuorum, n.Origin, p.Logs[0].Key.Name)
+	case len(p.Logs) > 0 && len(final.Logs) == 0:
 		return nil, fmt.Errorf("%w: no known log key signed it", ErrNoQuorum)
 	}
 	seen := map[string]bool{QuorumNone: true}
@@ -112,8 +124,67 @@ func (p *Policy) Verify(n *Note) (*Final, error) {
 		}
 		seen[g.Name] = count >= g.Threshold
 	}
-	if !seen[p.Quorum] {
-		return nil, fmt.Errorf("%w: cosigned by %d of %d, which does not fill the quorum %q", ErrNoQuorum, len(final.Cosigned), len(p.Witnesses), p.Quorum)
+	switch {
+	case !seen[p.Quorum]:
+		return nil, fmt.Errorf("%w: cosigned by %d of %d, which does not fill the quorum %.100q", ErrNoQuorum, len(final.Cosigned), len(p.Witnesses), p.Quorum)
+	case len(final.Logs)+len(final.Cosigned) == 0:
+		return nil, fmt.Errorf("%w: no known key signed it", ErrNoQuorum)
 	}
 	return final, nil
+}
+
+// Trim gives the note with at most SignaturesMax lines, and bytesMax bytes if that
+// is not 0. The lines of the policy's keys stay first, one log's, then all
+// witnesses', then the other logs', then strangers'. It verifies nothing, and a
+// note that fits keeps the order of its lines.
+func (p *Policy) Trim(n *Note, bytesMax int) *Note {
+	size := len(n.Text()) + 1
+	lengths := make([]int, len(n.Signatures))
+	for i, s := range n.Signatures {
+		lengths[i] = len(s.AppendLine(nil))
+		size += lengths[i]
+	}
+	if len(n.Signatures) <= SignaturesMax && (bytesMax == 0 || size <= bytesMax) {
+		return n
+	}
+	trimmed := &Note{Checkpoint: n.Checkpoint}
+	size = len(n.Text()) + 1
+	for _, i := range p.byWorth(n.Signatures) {
+		if len(trimmed.Signatures) == SignaturesMax {
+			break
+		}
+		if bytesMax == 0 || size+lengths[i] <= bytesMax {
+			trimmed.Signatures = append(trimmed.Signatures, n.Signatures[i])
+			size += lengths[i]
+		}
+	}
+	return trimmed
+}
+
+// byWorth gives positions of signatures in the order in which Trim keeps them.
+func (p *Policy) byWorth(signatures []Signature) []int {
+	const firstLog, witness, log, stranger = 0, 1, 2, 3
+	type line struct {
+		name string
+		id   uint32
+	}
+	worth := map[line]int{}
+	for _, w := range p.Witnesses {
+		worth[line{w.Key.Name, w.Key.ID()}] = witness
+	}
+	for _, l := range p.Logs {
+		worth[line{l.Key.Name, l.Key.ID()}] = log
+	}
+	var ranks [stranger + 1][]int
+	for i, s := range signatures {
+		rank, ok := worth[line{s.Name, s.KeyID}]
+		switch {
+		case !ok:
+			rank = stranger
+		case rank == log && len(ranks[firstLog]) == 0:
+			rank = firstLog
+		}
+		ranks[rank] = append(ranks[rank], i)
+	}
+	return slices.Concat(ranks[:]...)
 }

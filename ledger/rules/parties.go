@@ -31,10 +31,16 @@ func (j *judge) partyAdmit(body *custodyv1.PartyAdmit) *ledger.Rejection {
 		Memberships: []Membership{{Association: j.party.ID}},
 		Keys:        []sign.KeyID{first.ID(), recovery.ID()},
 	}
-	j.state.putParty(party)
+	j.putParty(party)
 	j.state.putKey(Key{Public: first, Party: party.ID, Scopes: scopes, Added: j.index, Revoked: ledger.NoLink})
 	j.state.putKey(Key{Public: recovery, Party: party.ID, Scopes: ledger.ScopeAdminister, Recovery: true, Added: j.index, Revoked: ledger.NoLink})
 	return nil
+}
+
+// putParty writes a party's record with this entry as the last one that changed it.
+func (j *judge) putParty(party Party) {
+	party.LastIndex = j.index
+	j.state.putParty(party)
 }
 
 // partySponsor: an association joins a party's sponsors, or lifts its suspension.
@@ -54,7 +60,7 @@ func (j *judge) partySponsor(body *custodyv1.PartySponsor) *ledger.Rejection {
 		return ledger.RejectField(ledger.AlreadySponsor, "party_sponsor.party", "the association sponsors party %s already", party.ID)
 	}
 	party.Memberships = memberships
-	j.state.putParty(party)
+	j.putParty(party)
 	return nil
 }
 
@@ -69,7 +75,7 @@ func (j *judge) partySuspend(body *custodyv1.PartySuspend) *ledger.Rejection {
 	}
 	party.Memberships = slices.Clone(party.Memberships)
 	party.Memberships[at].Suspended = true
-	j.state.putParty(party)
+	j.putParty(party)
 	return nil
 }
 
@@ -93,7 +99,7 @@ func (j *judge) keyAdd(body *custodyv1.KeyAdd) *ledger.Rejection {
 		return ledger.RejectField(ledger.TooLarge, "key_add.key", "the party has %d live keys, no more are permitted; revoke one first", partyKeysMax)
 	}
 	party.Keys = append(slices.Clone(party.Keys), key.ID())
-	j.state.putParty(party)
+	j.putParty(party)
 	j.state.putKey(Key{Public: key, Party: party.ID, Scopes: ledger.Scopes(body.Scopes), Added: j.index, Revoked: ledger.NoLink})
 	return nil
 }
@@ -120,7 +126,7 @@ func (j *judge) keyRevoke(body *custodyv1.KeyRevoke) *ledger.Rejection {
 	j.state.putKey(key)
 	party := j.party
 	party.Keys = slices.DeleteFunc(slices.Clone(party.Keys), func(k sign.KeyID) bool { return k == id })
-	j.state.putParty(party)
+	j.putParty(party)
 	return nil
 }
 

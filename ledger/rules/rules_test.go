@@ -534,6 +534,57 @@ func TestGroupsStandTogether(t *testing.T) {
 	seen[ledger.GroupMixed] = true
 }
 
+// TestPartyLinks holds the links of parties against a record of who was changed
+// where, kept by hand.
+func TestPartyLinks(t *testing.T) {
+	w := newWorld(t)
+	changed := map[ledger.PartyID]uint64{}
+	check := func(parties ...ledger.PartyID) {
+		t.Helper()
+		entry, err := ledger.DecodeEntry(w.entries[len(w.entries)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entry.Links) < len(parties) {
+			t.Fatalf("entry %d has %d links", entry.Index, len(entry.Links))
+		}
+		for i, party := range parties {
+			if entry.Links[i] != changed[party] {
+				t.Errorf("entry %d links party %d to %d, want %d", entry.Index, i, entry.Links[i], changed[party])
+			}
+		}
+	}
+	changes := func(party ledger.PartyID) { changed[party] = uint64(len(w.entries) - 1) }
+	a := w.dealer()
+	check(w.antwerp.id)
+	changes(a.id)
+	b := w.dealer()
+	check(w.antwerp.id)
+	changes(b.id)
+	item := w.stone(a)
+	check(a.id)
+	w.do(w.mumbai.id, &custodyv1.PartySponsor{Party: b.id[:]}, w.mumbai.key)
+	check(w.mumbai.id, b.id)
+	changes(b.id)
+	clerk := w.newKey()
+	w.do(a.id, &custodyv1.KeyAdd{Key: clerk.Public().Bytes(), Scopes: uint32(ledger.ScopesAll)}, a.key, clerk)
+	check(a.id)
+	changes(a.id)
+	offer := w.do(a.id, w.offerOf(item, b, sale), clerk)
+	check(a.id, b.id)
+	w.do(w.antwerp.id, &custodyv1.PartySuspend{Party: b.id[:], Reason: 1}, w.antwerp.key)
+	check(w.antwerp.id, b.id)
+	changes(b.id)
+	clerkID := clerk.Public().ID()
+	w.do(a.id, &custodyv1.KeyRevoke{KeyId: clerkID[:], Reason: 4}, a.key)
+	check(a.id)
+	changes(a.id)
+	w.do(b.id, &custodyv1.Accept{Item: w.on(item), Offer: offer[:]}, b.key)
+	check(b.id)
+	w.stone(a)
+	check(a.id)
+}
+
 func TestLinksNameThePreviousEntryOfTheItem(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.dealer(), w.dealer()
@@ -552,8 +603,8 @@ func TestLinksNameThePreviousEntryOfTheItem(t *testing.T) {
 			last[output] = uint64(i + 1)
 		}
 		for n, name := range event.Names() {
-			if entry.Links[n] != last[name] {
-				t.Errorf("entry %d links to %d, want %d", i+1, entry.Links[n], last[name])
+			if link := event.ItemLinks(entry.Links)[n]; link != last[name] {
+				t.Errorf("entry %d links to %d, want %d", i+1, link, last[name])
 			}
 			last[name] = uint64(i + 1)
 		}

@@ -113,8 +113,15 @@ func (s *Sequencer) step(state *overlay, head ledger.Head, candidate ledger.Cand
 	return Sequenced{Entry: entry, Bytes: b, Leaf: merkle.LeafHash(b), Candidate: candidate}, nil
 }
 
+// links gives the entry's links in the state in front of it. A party or item that
+// is not there has none: the event is refused.
 func (s *Sequencer) links(state View, candidate ledger.Candidate) []uint64 {
 	var links []uint64
+	for _, id := range candidate.Parties() {
+		if party, ok := state.Party(id); ok {
+			links = append(links, party.LastIndex)
+		}
+	}
 	for _, id := range candidate.Names() {
 		if item, ok := state.Item(id); ok {
 			links = append(links, item.LastIndex)

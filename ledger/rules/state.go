@@ -34,6 +34,7 @@ type Party struct {
 	Country     string
 	Role        custodyv1.Role // dealers only
 	Admitted    uint64         // index of the entry
+	LastIndex   uint64         // index of the last entry that changed this record; 0, the genesis, for associations
 	Memberships []Membership   // dealers only, ascending by association
 	Keys        []sign.KeyID   // its live keys, in order of addition
 }

@@ -36,6 +36,7 @@ func drawParty(t *rapid.T) rules.Party {
 		Country:     drawText(t, "country"),
 		Role:        custodyv1.Role(rapid.Uint8().Draw(t, "role")),
 		Admitted:    rapid.Uint64().Draw(t, "admitted"),
+		LastIndex:   rapid.Uint64().Draw(t, "last index"),
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "memberships") {
 		p.Memberships = append(p.Memberships, rules.Membership{Association: fixedBytes[ledger.PartyID](t, "association"), Suspended: rapid.Bool().Draw(t, "suspended")})

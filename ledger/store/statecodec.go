@@ -11,7 +11,7 @@ import (
 // varints in their shortest form, texts have a length byte, counts stand before
 // what they count.
 const (
-	partyVersion = 1
+	partyVersion = 2
 	keyVersion   = 1
 	itemVersion  = 1
 )
@@ -20,7 +20,7 @@ const partyAssociation = 1
 
 // encodeParty writes
 //
-//	version u8 = 1 | flags u8 | name | country | role u8 | admitted
+//	version u8 = 2 | flags u8 | name | country | role u8 | admitted | last index
 //	memberships: count, (association 20, suspended u8)...
 //	keys: count, key id 20...
 func encodeParty(p rules.Party) ([]byte, error) {
@@ -31,6 +31,7 @@ func encodeParty(p rules.Party) ([]byte, error) {
 	e.text(p.Country)
 	e.enum(int32(p.Role))
 	e.number(p.Admitted)
+	e.number(p.LastIndex)
 	e.number(uint64(len(p.Memberships)))
 	for _, m := range p.Memberships {
 		e.bytes(m.Association[:])
@@ -52,6 +53,7 @@ func decodeParty(id ledger.PartyID, b []byte) (rules.Party, error) {
 	p.Country = d.text()
 	p.Role = custodyv1.Role(d.enum())
 	p.Admitted = d.number()
+	p.LastIndex = d.number()
 	if n := d.count(21); n > 0 {
 		p.Memberships = make([]rules.Membership, n)
 	}

@@ -69,15 +69,15 @@ func (c *Client) decodeEntry(n *node, raw *custodyv1.RawEntry) (Entry, error) {
 // back link is that one's index, so that nothing between them names the item.
 func linked(n *node, item ledger.ItemID, previous, entry Entry) error {
 	tampered := &Tampered{Node: n.address, Index: entry.Index}
-	at := -1
+	at, links := -1, []uint64(nil)
 	if entry.Event != nil {
-		at = slices.Index(entry.Event.Names(), item)
+		at, links = slices.Index(entry.Event.Names(), item), entry.Event.ItemLinks(entry.Links)
 	}
 	switch {
-	case at < 0 || at >= len(entry.Links):
+	case at < 0 || at >= len(links):
 		tampered.What = fmt.Sprintf("the entry does not move item %s", item)
-	case entry.Links[at] != previous.Index:
-		tampered.What = fmt.Sprintf("its link to the entry before on the item is %d, the entry before it in the answer is %d: something was left out or put in", entry.Links[at], previous.Index)
+	case links[at] != previous.Index:
+		tampered.What = fmt.Sprintf("its link to the entry before on the item is %d, the entry before it in the answer is %d: something was left out or put in", links[at], previous.Index)
 	default:
 		return nil
 	}

@@ -366,7 +366,7 @@ def read_entry(b):
             return None
         entry = {"kind": number(1), "index": number(8), "time": number(8), "prev": take(32)}
         links = number(2)
-        if entry["kind"] not in (1, 2) or links > 500:
+        if entry["kind"] not in (1, 2) or links > 502:
             return None
         entry["links"] = [number(8) for _ in range(links)]
         if entry["kind"] == 2:
@@ -518,7 +518,7 @@ def events():
 
 def log():
     v = load("log.json")
-    leaves, time, last, tail, group = [], 0, {}, {}, None
+    leaves, time, last, tail, group, record = [], 0, {}, {}, None, {}
     ledger_id = bytes.fromhex(load("genesis.json")["ledger_id"])
     for place, vector in enumerate(v["entries"]):
         raw = bytes.fromhex(vector["entry"])
@@ -540,10 +540,11 @@ def log():
             expect(fields["ledger_id"], ledger_id, "ledger id")
             event_id = sha256(signing_bytes(entry["payload"]))
             expect(event_id.hex(), vector["event_id"], "event id")
+            links = party_links(record, fields, place)
             ref, item = named_item(fields), item_id(event_id, 0)
             if ref:
                 item = ref["item"]
-                links = [last[item]]
+                links.append(last[item])
                 expect(ref["prev"], tail[item], "the item's own chain")
             if ref or "item_register" in fields:
                 last[item], tail[item] = place, event_id
@@ -556,6 +557,21 @@ def log():
     expect(root_of(leaves[:p["size"]]).hex(), p["root"], "root")
     for r in v["refused"]:
         expect(read_entry(bytes.fromhex(r["bytes"])), None, r["why"])
+
+
+def party_links(record, fields, place):
+    """Gives the links to the event's parties and notes whose record it changes; associations have none."""
+    body = next(fields[row["name"]] for row in TABLES["Event"].values() if row["required"] == "body" and row["name"] in fields)
+    other = body.get("party") or body.get("to")
+    parties = [fields["party"]] + ([other] if other else [])
+    links = [record.get(party, 0) for party in parties]
+    if "party_admit" in fields:
+        record[party_id(key_id(body["key"]))] = place
+    elif "party_sponsor" in fields or "party_suspend" in fields:
+        record[other] = place
+    elif "key_add" in fields or "key_revoke" in fields:
+        record[fields["party"]] = place
+    return links
 
 
 def check_group(open_group, fields, entry):
