@@ -74,7 +74,9 @@ func (n *Note) Add(signatures ...Signature) {
 	}
 }
 
-func (s Signature) sameKey(other Signature) bool { return s.Name == other.Name && s.KeyID == other.KeyID }
+func (s Signature) sameKey(other Signature) bool {
+	return s.Name == other.Name && s.KeyID == other.KeyID
+}
 
 // ParseNote reads a signed checkpoint with 1 to SignaturesMax lines of
 // signatures by anybody. What Encode writes of the result equals b.
