@@ -7,6 +7,15 @@ import (
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 )
 
+// Within tells whether a tree of a size has all that the tile is made of.
+func (t Tile) Within(size uint64) bool {
+	if t.Level > LevelMax {
+		return false
+	}
+	count := size >> (8 * uint(t.Level))
+	return t.Index <= count/Width && uint64(t.Width) <= count-t.Index*Width
+}
+
 // Reader is a merkle.Reader over tiles of hashes, for a tree of a size. It
 // believes what it reads: compare merkle.RootAt of it with a root you trust, or
 // verify the proof that was made with it.
@@ -18,19 +27,20 @@ type Reader struct {
 
 // Hashes implements merkle.Reader.
 func (r Reader) Hashes(level uint8, from, to uint64) ([]merkle.Hash, error) {
-	t, ok := Hashes(level, from, r.Size)
-	if !ok || to <= from || to-t.First() > uint64(t.Width) {
-		return nil, fmt.Errorf("tile: no row holds hashes [%d, %d) of level %d of a tree of size %d", from, to, level, r.Size)
+	if level > LevelMax || from >= to || to > r.Size>>(8*uint(level)) || from/Width != (to-1)/Width {
+		return nil, fmt.Errorf("tile: no tile holds hashes [%d, %d) of level %d of a tree of size %d", from, to, level, r.Size)
 	}
+	t := Of(level, from, r.Size)
 	b, err := r.Read(t)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t, err)
+		return nil, fmt.Errorf("%s: %w", t.Path(), err)
 	}
-	hashes, err := t.ParseHashes(b)
+	hashes, err := ParseHashes(b, t.Width)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", t.Path(), err)
 	}
-	return hashes[from-t.First() : to-t.First()], nil
+	first := t.Index * Width
+	return hashes[from-first : to-first], nil
 }
 
 // OrFull reads a tile, and where that is not there the full tile in its place,
@@ -48,12 +58,12 @@ func OrFull(t Tile, read func(Tile) ([]byte, error), absent error) ([]byte, erro
 		return nil, err // of the one that was asked for
 	}
 	if !t.Entries {
-		if _, err := full.ParseHashes(whole); err != nil {
+		if _, err := ParseHashes(whole, Width); err != nil {
 			return nil, err
 		}
 		return whole[:t.Width*merkle.HashSize], nil
 	}
-	entries, err := full.ParseEntries(whole)
+	entries, err := ParseEntries(whole, Width)
 	if err != nil {
 		return nil, err
 	}
