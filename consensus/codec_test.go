@@ -115,13 +115,13 @@ func TestGateRefuses(t *testing.T) {
 			{Index: 13, Term: 4, Type: raft.LogNoop},
 		}}
 	}
-	g := &gate{check: func(command []byte) error {
+	g := &gate{check: func(_ uint64, command []byte) error {
 		if string(command) == "from 2099" {
 			return ErrTooLarge
 		}
 		return nil
 	}}
-	if err := g.admit(good()); err != nil {
+	if _, err := g.admit(good()); err != nil {
 		t.Fatal(err)
 	}
 	bad := map[string]func(*raft.AppendEntriesRequest){
@@ -139,9 +139,14 @@ func TestGateRefuses(t *testing.T) {
 	for name, change := range bad {
 		r := good()
 		change(r)
-		if err := g.admit(r); err == nil {
+		if _, err := g.admit(r); err == nil {
 			t.Errorf("%s was admitted", name)
 		}
+	}
+	r := good()
+	r.Entries = append(r.Entries, &raft.Log{Index: 14, Term: 4, Type: raft.LogCommand, Data: encodeBatch([]byte("from 2099"))})
+	if before, err := g.admit(r); err == nil || before == nil || len(before.Entries) != 3 || before.PrevLogEntry != 10 || len(r.Entries) != 4 {
+		t.Errorf("of a request whose last entry is refused raft gets %+v, %v", before, err)
 	}
 	members := raft.EncodeConfiguration(someMembers())
 	for name, r := range map[string]*raft.InstallSnapshotRequest{
@@ -150,11 +155,11 @@ func TestGateRefuses(t *testing.T) {
 		"a pointer without members":  {Size: 100},
 		"a pointer with bad members": {Size: 100, Configuration: []byte{0xc1}},
 	} {
-		if err := g.admit(r); err == nil {
+		if _, err := g.admit(r); err == nil {
 			t.Errorf("%s was admitted", name)
 		}
 	}
-	if err := g.admit(&raft.InstallSnapshotRequest{Size: pointerBytesMax, Configuration: members}); err != nil {
+	if _, err := g.admit(&raft.InstallSnapshotRequest{Size: pointerBytesMax, Configuration: members}); err != nil {
 		t.Error(err)
 	}
 }

@@ -76,10 +76,18 @@ type Config struct {
 	Peers *Peers
 
 	// CheckCommand judges a command before this node stores it in its raft
-	// log, on behalf of another leader. nil accepts every command. A refusal
-	// leaves the leader without this node's vote for the entry and all after
-	// it, so it must not depend on anything but the command and the clock.
-	CheckCommand func(command []byte) error
+	// log, on behalf of another leader; term is that of the raft entry. nil
+	// accepts every command. A refusal leaves the leader without this node's
+	// vote for the entry and all after it, so it must depend on nothing but the
+	// command, the clock, and what the entries before it lead to: those are
+	// stored, and applied when they are committed, and the leader asks again.
+	// It may be called with the same command more than once.
+	CheckCommand func(term uint64, command []byte) error
+	// MayLead is nil while this node may lead. With an error leadership is handed
+	// on and nothing is proposed until it is nil again. It is asked when the node
+	// becomes leader and every second while it leads, and must not block. nil
+	// means that the node always may.
+	MayLead func() error
 	// CheckPointer judges a pointer that a leader sends, before it becomes the
 	// target: it must extend the last final checkpoint. nil accepts it; its
 	// entries are verified in any case.
@@ -133,6 +141,9 @@ type seams struct {
 func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.MayLead == nil {
+		c.MayLead = func() error { return nil }
 	}
 	if c.FinalNote == nil {
 		c.FinalNote = func() []byte { return nil }

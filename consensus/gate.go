@@ -14,7 +14,7 @@ import (
 // connection and this node go on.
 type gate struct {
 	inner  raft.Transport
-	check  func(command []byte) error
+	check  func(term uint64, command []byte) error
 	logger *slog.Logger
 
 	out  chan raft.RPC
@@ -23,7 +23,7 @@ type gate struct {
 	done chan struct{}
 }
 
-func newGate(inner raft.Transport, check func([]byte) error, logger *slog.Logger) *gate {
+func newGate(inner raft.Transport, check func(uint64, []byte) error, logger *slog.Logger) *gate {
 	g := &gate{
 		inner: inner, check: check, logger: logger,
 		out: make(chan raft.RPC), stop: make(chan struct{}), done: make(chan struct{}),
@@ -37,38 +37,59 @@ func (g *gate) run() {
 	for {
 		select {
 		case rpc := <-g.inner.Consumer():
-			if err := g.admit(rpc.Command); err != nil {
-				g.logger.Error("refused a raft request", "error", err)
-				rpc.Respond(emptyResponse(rpc.Command), err)
+			before, err := g.admit(rpc.Command)
+			if err == nil {
+				if !g.pass(rpc) {
+					return
+				}
 				continue
 			}
-			select {
-			case g.out <- rpc:
-			case <-g.stop:
+			g.logger.Error("refused a raft request", "error", err)
+			if before != nil && !g.pass(raft.RPC{Command: before, RespChan: make(chan raft.RPCResponse, 1)}) {
 				return
 			}
+			rpc.Respond(emptyResponse(rpc.Command), err)
 		case <-g.stop:
 			return
 		}
 	}
 }
 
-func (g *gate) admit(request any) error {
+func (g *gate) pass(rpc raft.RPC) bool {
+	select {
+	case g.out <- rpc:
+		return true
+	case <-g.stop:
+		return false
+	}
+}
+
+// admit refuses a request with an error. Of a refused append request before is
+// the part that stands before the refused entry, if there is one: raft gets it
+// all the same, and nobody its answer. What an entry is held against, such as
+// whose keys hold, may be in the entries before it; refused with them, it would
+// be refused for ever.
+func (g *gate) admit(request any) (before *raft.AppendEntriesRequest, err error) {
 	switch r := request.(type) {
 	case *raft.AppendEntriesRequest:
 		for i, l := range r.Entries {
 			if err := g.admitEntry(l, r.PrevLogEntry+uint64(i)+1, r.Term); err != nil {
-				return err
+				if i > 0 {
+					part := *r
+					part.Entries = r.Entries[:i:i]
+					before = &part
+				}
+				return before, err
 			}
 		}
 	case *raft.InstallSnapshotRequest:
 		if r.Size < 0 || r.Size > pointerBytesMax {
-			return fmt.Errorf("consensus: a pointer of %d bytes", r.Size)
+			return nil, fmt.Errorf("consensus: a pointer of %d bytes", r.Size)
 		}
 		_, err := decodeMembers(r.Configuration)
-		return err
+		return nil, err
 	}
-	return nil
+	return nil, nil
 }
 
 func (g *gate) admitEntry(l *raft.Log, index, termMax uint64) error {
@@ -79,7 +100,7 @@ func (g *gate) admitEntry(l *raft.Log, index, termMax uint64) error {
 	case raft.LogCommand:
 		c, err := decodeCommand(l.Data)
 		if err == nil && c.kind == kindBatch && g.check != nil {
-			err = g.check(c.batch)
+			err = g.check(l.Term, c.batch)
 		}
 		if err != nil {
 			return fmt.Errorf("consensus: raft entry %d: %w", index, err)

@@ -31,6 +31,7 @@ type Node struct {
 	fatalOnce sync.Once
 	readyTerm atomic.Uint64 // term in which this node, as leader, has applied all of its predecessors; 0 when not
 	proposals inFlight
+	unfit     unfit
 	futures   pending
 	reads     readRounds
 	rejoining sync.Mutex

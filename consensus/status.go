@@ -24,6 +24,8 @@ type Status struct {
 	Leader string
 	// Ready says that this node leads and may propose.
 	Ready bool
+	// MayNotLead is why this node would hand leadership on, or "".
+	MayNotLead string
 	// FirstIndex and LastIndex bound the raft log on disk; 0 when it is empty.
 	FirstIndex uint64
 	LastIndex  uint64
@@ -66,6 +68,9 @@ func (n *Node) Status() Status {
 	}
 	if t, ok := n.config.Ledger.Target(); ok {
 		s.Target = t
+	}
+	if err := n.config.MayLead(); err != nil {
+		s.MayNotLead = err.Error()
 	}
 	for _, m := range n.members().Servers {
 		if id, err := ParseServerID(string(m.ID)); err == nil {
