@@ -20,25 +20,63 @@ type ledgerService struct {
 	verifiers *verifiers
 }
 
-// Append records one event.
+// Append records one event, and answers when its request says.
 func (s *ledgerService) Append(ctx context.Context, request *custodyv1.AppendRequest) (*custodyv1.AppendResponse, error) {
-	receipts, f := s.write(ctx, []*custodyv1.AppendRequest{request})
+	if request.Wait > custodyv1.Wait_WAIT_RECEIVED || request.Wait < 0 {
+		return nil, waitInvalid("wait", fmt.Sprintf("%d is no wait: committed, final or received", request.Wait))
+	}
+	submission, f := s.check(ctx, []*custodyv1.AppendRequest{request})
 	if f != nil {
 		return nil, f
 	}
-	return &custodyv1.AppendResponse{Receipt: receipts[0]}, nil
+	if request.Wait == custodyv1.Wait_WAIT_RECEIVED {
+		promise, f := s.promise(submission)
+		if f != nil {
+			return nil, f
+		}
+		return &custodyv1.AppendResponse{Promise: promise}, nil
+	}
+	receipts, f := s.record(ctx, submission)
+	if f != nil {
+		return nil, f
+	}
+	response := &custodyv1.AppendResponse{Receipt: receipts[0]}
+	if request.Wait == custodyv1.Wait_WAIT_FINAL {
+		if proofs := s.proofs(ctx, receipts); len(proofs) == 1 {
+			response.Proof = proofs[0]
+		}
+	}
+	return response, nil
 }
 
-// AppendGroup records the events of one group.
+// AppendGroup records the events of one group, and answers when its request
+// says.
 func (s *ledgerService) AppendGroup(ctx context.Context, request *custodyv1.AppendGroupRequest) (*custodyv1.AppendGroupResponse, error) {
-	receipts, f := s.write(ctx, request.Events)
+	switch request.Wait {
+	case custodyv1.Wait_WAIT_UNSPECIFIED, custodyv1.Wait_WAIT_COMMITTED, custodyv1.Wait_WAIT_FINAL:
+	default:
+		return nil, waitInvalid("wait", fmt.Sprintf("%d is no wait of a group: committed or final", request.Wait))
+	}
+	if f := checkWaits(request.Events); f != nil {
+		return nil, f
+	}
+	submission, f := s.check(ctx, request.Events)
 	if f != nil {
 		return nil, f
 	}
-	return &custodyv1.AppendGroupResponse{Receipts: receipts}, nil
+	receipts, f := s.record(ctx, submission)
+	if f != nil {
+		return nil, f
+	}
+	response := &custodyv1.AppendGroupResponse{Receipts: receipts}
+	if request.Wait == custodyv1.Wait_WAIT_FINAL {
+		response.Proofs = s.proofs(ctx, receipts)
+	}
+	return response, nil
 }
 
-func (s *ledgerService) write(ctx context.Context, requests []*custodyv1.AppendRequest) ([]*custodyv1.Receipt, *fault) {
+// check makes a submission of what a unary call brings.
+func (s *ledgerService) check(ctx context.Context, requests []*custodyv1.AppendRequest) (ledger.Submission, *fault) {
 	w, f := s.accept(requests)
 	if f != nil {
 		s.guard.calls.observeWrite(nil, f)
@@ -49,7 +87,24 @@ func (s *ledgerService) write(ctx context.Context, requests []*custodyv1.AppendR
 		s.guard.calls.observeWrite(nil, f)
 		return nil, f
 	}
-	return s.submit(ctx, submission)
+	return submission, nil
+}
+
+// record is submit for a unary call: where this node forwarded an event and does
+// not know what became of it, the answer carries its promise.
+func (s *ledgerService) record(ctx context.Context, submission ledger.Submission) ([]*custodyv1.Receipt, *fault) {
+	if s.config.Voice == nil || len(submission) > 1 {
+		return s.submit(ctx, submission)
+	}
+	ctx, cancel := ahead(ctx)
+	defer cancel()
+	receipts, f := s.submit(ctx, submission)
+	if f != nil && f.unknown && f.code != codes.Canceled && s.backend.Status().State != custodyv1.NodeState_NODE_STATE_LEADER {
+		if promise, none := s.promise(submission); none == nil {
+			f.promise = promise
+		}
+	}
+	return receipts, f
 }
 
 // accepted is a write whose form is checked and whose signatures are not.
@@ -89,6 +144,14 @@ func (s *ledgerService) accept(requests []*custodyv1.AppendRequest) (*accepted, 
 		return nil, refusal(rejection, at)
 	}
 	return w, nil
+}
+
+// acceptStreamed is accept for a stream, whose writes have no wait.
+func (s *ledgerService) acceptStreamed(requests []*custodyv1.AppendRequest) (*accepted, *fault) {
+	if f := checkWaits(requests); f != nil {
+		return nil, f
+	}
+	return s.accept(requests)
 }
 
 func (s *ledgerService) verify(ctx context.Context, w *accepted) (ledger.Submission, *fault) {

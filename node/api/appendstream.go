@@ -104,7 +104,7 @@ func (b *bulk) read(stream custodyv1.LedgerService_AppendStreamServer) error {
 // begin starts a write. Its place in the order is taken here, in the order in
 // which writes came.
 func (b *bulk) begin(request *custodyv1.AppendStreamRequest, bytes int) {
-	w, f := b.service.accept(request.Events)
+	w, f := b.service.acceptStreamed(request.Events)
 	if f != nil {
 		b.service.guard.calls.observeWrite(nil, f)
 		b.answer(request.Sequence, bytes, nil, f)

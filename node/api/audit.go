@@ -17,6 +17,7 @@ import (
 type auditService struct {
 	custodyv1.UnimplementedAuditServiceServer
 	reader reader
+	voice  Voice // may be nil
 }
 
 // GetTreeHead gives the root of a size.

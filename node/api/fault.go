@@ -37,6 +37,7 @@ type fault struct {
 	retry   time.Duration // when another try may help; 0: it does not
 	leader  string        // node id, a hint
 	size    uint64        // ledger size that was asked past; 0: none
+	promise *custodyv1.Promise
 }
 
 func (f *fault) Error() string { return string(f.reason) + ": " + f.message }
@@ -68,6 +69,9 @@ func (f *fault) GRPCStatus() *status.Status {
 	}
 	if f.retry > 0 {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(f.retry)})
+	}
+	if f.promise != nil {
+		details = append(details, protoadapt.MessageV1Of(f.promise))
 	}
 	s, err := status.New(f.code, f.message).WithDetails(details...)
 	if err != nil {

@@ -36,8 +36,12 @@ type guard struct {
 	long   chan struct{} // one place a long read
 	// stop ends when the server is asked to stop.
 	stop context.Context
-	// handlers counts handlers that may outlive their call by a moment.
+	// handlers counts handlers that may outlive their call.
 	handlers sync.WaitGroup
+	// pursuits has a place for each promised event; pursuing ends when no more
+	// time is left for them.
+	pursuits chan struct{}
+	pursuing context.Context
 }
 
 // RegisterService registers a service behind the guard.

@@ -29,7 +29,7 @@ func (s *ledgerService) with(ctx context.Context, consistency *custodyv1.Consist
 	return err
 }
 
-// GetReceipt finds an event by its id.
+// GetReceipt finds an event by its id, and proves it once it is final.
 func (s *ledgerService) GetReceipt(ctx context.Context, request *custodyv1.GetReceiptRequest) (*custodyv1.GetReceiptResponse, error) {
 	if f := fixed(request.EventId, len(ledger.EventID{}), "event_id", "an event id"); f != nil {
 		return nil, f
@@ -38,8 +38,21 @@ func (s *ledgerService) GetReceipt(ctx context.Context, request *custodyv1.GetRe
 	err := s.with(ctx, request.Consistency, func(snapshot *store.Snapshot) error {
 		response.ReadAt = readAt(snapshot)
 		receipt, ok, err := snapshot.Receipt(ledger.EventID(request.EventId))
-		if err == nil && ok {
-			response.Receipt = receiptMessage(receipt)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			response.Status = custodyv1.ReceiptStatus_RECEIPT_STATUS_UNKNOWN
+			// No later entry has an earlier time.
+			if request.NotAfterMs != 0 && snapshot.Head().RecordedAt > request.NotAfterMs {
+				response.Status = custodyv1.ReceiptStatus_RECEIPT_STATUS_EXPIRED
+			}
+			return nil
+		}
+		response.Receipt, response.Status = receiptMessage(receipt), custodyv1.ReceiptStatus_RECEIPT_STATUS_COMMITTED
+		proofs, err := receiptProofs(snapshot, []*custodyv1.Receipt{response.Receipt})
+		if len(proofs) == 1 {
+			response.Proof, response.Status = proofs[0], custodyv1.ReceiptStatus_RECEIPT_STATUS_FINAL
 		}
 		return err
 	})
@@ -218,8 +231,9 @@ func (s *ledgerService) GetParty(ctx context.Context, request *custodyv1.GetPart
 }
 
 // GetStatus describes the node.
-func (s *ledgerService) GetStatus(context.Context, *custodyv1.GetStatusRequest) (*custodyv1.GetStatusResponse, error) {
+func (s *ledgerService) GetStatus(ctx context.Context, _ *custodyv1.GetStatusRequest) (*custodyv1.GetStatusResponse, error) {
 	response := s.backend.Status()
+	s.describeFinal(ctx, response)
 	response.LedgerId = s.config.Ledger[:]
 	response.LedgerName = s.config.Genesis.Name
 	response.RulesVersion = s.config.Genesis.RulesVersion

@@ -19,8 +19,11 @@ var stale = &custodyv1.Consistency{Level: &custodyv1.Consistency_Stale{Stale: tr
 // read gives a snapshot; the caller closes it. A size that the whole ledger
 // does not have is OUT_OF_RANGE, not something to wait for.
 func (r reader) read(ctx context.Context, consistency *custodyv1.Consistency) (*store.Snapshot, error) {
-	if level, ok := consistency.GetLevel().(*custodyv1.Consistency_AtLeastSize); ok {
+	switch level := consistency.GetLevel().(type) {
+	case *custodyv1.Consistency_AtLeastSize:
 		return r.atLeast(ctx, level.AtLeastSize, "consistency.at_least_size")
+	case *custodyv1.Consistency_Final:
+		return nil, invalid(client.ReasonInvalidArgument, "consistency.final", "nodes make statements about items only: ask GetItem")
 	}
 	return r.sound(r.backend.Read(ctx, consistency))
 }
@@ -88,5 +91,9 @@ func notFound(field, what string, snapshot *store.Snapshot) *fault {
 }
 
 func readAt(snapshot *store.Snapshot) *custodyv1.ReadAt {
-	return &custodyv1.ReadAt{Size: snapshot.Size(), LedgerTimeMs: snapshot.Head().RecordedAt}
+	at := &custodyv1.ReadAt{Size: snapshot.Size(), LedgerTimeMs: snapshot.Head().RecordedAt}
+	if final, ok := snapshot.Final(); ok {
+		at.FinalSize = final.Size
+	}
+	return at
 }

@@ -93,6 +93,12 @@ type Config struct {
 	// OnFault is told about a mistake of this program that was caught: the node
 	// should be taken out of use. Called from any goroutine. Default: nothing.
 	OnFault func(error)
+
+	// Finality is asked by writes that wait for final. Default: none ever is, and
+	// they are answered when their time is up.
+	Finality Finality
+	// Voice signs for the node. Default: it signs nothing.
+	Voice Voice
 }
 
 func (c Config) withDefaults() Config {
@@ -130,6 +136,7 @@ type Server struct {
 	health    *health.Server
 	verifiers *verifiers
 	stop      context.CancelFunc
+	giveUp    context.CancelFunc // of promised events
 	shutdown  sync.Once
 }
 
@@ -146,13 +153,14 @@ func New(config Config, backend Backend) (*Server, error) {
 	}
 	s := &Server{config: config, health: health.NewServer()}
 	s.grpc = grpc.NewServer(options(config)...)
-	s.guard = &guard{server: s.grpc, config: config, calls: calls, long: make(chan struct{}, config.LongReadsMax)}
+	s.guard = &guard{server: s.grpc, config: config, calls: calls, long: make(chan struct{}, config.LongReadsMax), pursuits: make(chan struct{}, PursuitsMax)}
 	s.guard.stop, s.stop = context.WithCancel(context.Background())
+	s.guard.pursuing, s.giveUp = context.WithCancel(context.Background())
 	s.verifiers = newVerifiers(s.guard, sign.NewVerifier(sign.PreparedKeysDefault))
 
 	ledgerService := &ledgerService{config: config, backend: backend, guard: s.guard, verifiers: s.verifiers}
 	custodyv1.RegisterLedgerServiceServer(s.guard, ledgerService)
-	custodyv1.RegisterAuditServiceServer(s.guard, &auditService{reader: reader{backend}})
+	custodyv1.RegisterAuditServiceServer(s.guard, &auditService{reader: reader{backend}, voice: config.Voice})
 	healthv1.RegisterHealthServer(s.guard, s.health)
 	if config.Reflection {
 		reflection.Register(reflected{s.guard, s.grpc})
@@ -217,7 +225,8 @@ func (s *Server) Serve(listener net.Listener) error {
 }
 
 // Shutdown says NOT_SERVING, ends watches and streams with STOPPING, waits for
-// calls that are being answered until ctx ends, and then cuts them off. Nothing
+// calls that are being answered, and for events that were promised, until ctx
+// ends, and then cuts them off. Nothing
 // of the server runs after it returned. The backend must work until then. A
 // second call waits for the first.
 func (s *Server) Shutdown(ctx context.Context) {
@@ -238,6 +247,9 @@ func (s *Server) end(ctx context.Context) {
 		s.grpc.Stop()
 		<-graceful
 	}
+	ended := context.AfterFunc(ctx, s.giveUp)
 	s.guard.handlers.Wait()
+	ended()
+	s.giveUp()
 	s.verifiers.close()
 }
