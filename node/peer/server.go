@@ -46,6 +46,20 @@ type Backend interface {
 	Rejoin(context.Context, consensus.ServerID) error
 }
 
+// Witness is what a node says to the others in its own name. It answers before
+// raft runs, too.
+type Witness interface {
+	// Cosign answers a leader that asks for signatures under its head.
+	Cosign(ctx context.Context, caller string, note []byte) *custodyv1.CosignResponse
+	// Heads gives this node's time and the heads that it knows.
+	Heads(caller string) *custodyv1.HeadsResponse
+	// Proposals gives the signed proposals of a leader as they reached this node,
+	// ascending by counter.
+	Proposals(node string, term, from uint64) []*custodyv1.SignedProposal
+	// State gives this node's statement. The error is a gRPC status.
+	State(ctx context.Context, request *custodyv1.StateRequest) (*custodyv1.StateResponse, error)
+}
+
 // Server answers the other nodes of the ledger.
 type Server struct {
 	grpc *grpc.Server
@@ -56,6 +70,7 @@ type Server struct {
 // ServerConfig is what a Server is made of; all fields are required.
 type ServerConfig struct {
 	Backend Backend
+	Witness Witness
 	Genesis *ledger.Genesis
 	Logger  *slog.Logger
 }
@@ -74,7 +89,7 @@ func Serve(listener net.Listener, c ServerConfig) *Server {
 		grpc.ReadBufferSize(64<<10),
 		grpc.WriteBufferSize(64<<10),
 	)}
-	calls := &calls{backend: c.Backend, rulesVersion: c.Genesis.RulesVersion, logger: c.Logger, verifier: sign.NewVerifier(sign.PreparedKeysDefault)}
+	calls := &calls{backend: c.Backend, witness: c.Witness, rulesVersion: c.Genesis.RulesVersion, logger: c.Logger, verifier: sign.NewVerifier(sign.PreparedKeysDefault)}
 	custodyv1.RegisterPeerServiceServer(s.grpc, calls)
 	custodyv1.RegisterAuditServiceServer(s.grpc, proofs{backend: c.Backend})
 	s.serving.Go(func() {
@@ -95,6 +110,7 @@ func (s *Server) Stop() {
 type calls struct {
 	custodyv1.UnimplementedPeerServiceServer
 	backend      Backend
+	witness      Witness
 	rulesVersion uint32
 	verifier     *sign.Verifier
 	logger       *slog.Logger
