@@ -1,12 +1,18 @@
-// Package web serves what machines around a node ask over HTTP: metrics for
-// Prometheus, and whether the node lives and serves.
+// Package web serves what others ask a node over HTTP: metrics for Prometheus,
+// whether the node lives and serves, and the log as C2SP tlog-tiles has it.
 //
-//	/metrics  Prometheus text
-//	/livez    200 while the process answers at all
-//	/readyz   200 while the node can serve, else 503 with one reason a line
+//	/metrics     Prometheus text
+//	/livez       200 while the process answers at all
+//	/readyz      200 while the node can serve, else 503 with one reason a line
+//	/checkpoint  the last final checkpoint, a signed note
+//	/tile/<L>/<N>[.p/<W>]       tree hashes up to the last final size
+//	/tile/entries/<N>[.p/<W>]   the entries
 //
-// It has no encryption and no login. No answer names a party, an item or an
-// event.
+// It has no encryption and no login. Only entries name parties, items and events:
+// they are answered to callers on the node's own machine, unless
+// Config.OpenReads. Paths have one form; there is no redirect. Every partial tile
+// up to the last final size is there, so every one that a final checkpoint ever
+// had; beyond it nothing is, also where the node has more.
 package web
 
 import (
@@ -41,6 +47,10 @@ type Config struct {
 	// called for every question and must return soon.
 	NotReady func() []string
 	Logger   *slog.Logger
+	// Log is what checkpoint and tiles are served from; nil: they are not served.
+	Log Log
+	// OpenReads shows entries to everybody who reaches the port.
+	OpenReads bool
 }
 
 // Server answers HTTP.
@@ -70,17 +80,34 @@ func Serve(listener net.Listener, c Config) *Server {
 
 // Handler answers without a listener.
 func Handler(c Config) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesMax, Timeout: readTimeout}))
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if reasons := c.NotReady(); len(reasons) > 0 {
-			answer(w, http.StatusServiceUnavailable, reasons...)
-			return
+	log := newTiles(c)
+	routes := map[string]http.Handler{
+		"/metrics": promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesMax, Timeout: readTimeout}),
+		"/livez":   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") }),
+		"/readyz": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if reasons := c.NotReady(); len(reasons) > 0 {
+				answer(w, http.StatusServiceUnavailable, reasons...)
+				return
+			}
+			answer(w, http.StatusOK, "ok")
+		}),
+	}
+	// Not a http.ServeMux: that redirects paths that are not clean.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		route, known := routes[r.URL.Path]
+		if c.Log != nil && log.serves(r.URL.Path) {
+			route, known = log, true
 		}
-		answer(w, http.StatusOK, "ok")
+		switch {
+		case !known || r.URL.RawPath != "": // written in another way
+			answer(w, http.StatusNotFound, "no such path")
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
+			answer(w, http.StatusMethodNotAllowed, "only GET and HEAD are answered")
+		default:
+			route.ServeHTTP(w, r)
+		}
 	})
-	return mux
 }
 
 func answer(w http.ResponseWriter, code int, lines ...string) {

@@ -7,6 +7,14 @@ import (
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 )
 
+// Where a log has what is no tile.
+const (
+	// CheckpointPath is where the checkpoint is.
+	CheckpointPath = "checkpoint"
+	// GenesisPath is where an exported folder has the genesis file.
+	GenesisPath = "genesis.json"
+)
+
 // Within tells whether a tree of a size has all that the tile is made of.
 func (t Tile) Within(size uint64) bool {
 	if t.Level > LevelMax {

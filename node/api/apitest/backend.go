@@ -20,7 +20,7 @@ type Backend struct {
 	mu       sync.Mutex
 	position ledger.Position
 	now      uint64
-	grown    chan struct{} // closed and replaced when the ledger grows
+	grown    chan struct{} // closed and replaced when the ledger grows or becomes final
 }
 
 func newBackend(tb testing.TB, genesis []byte) *Backend {
@@ -72,9 +72,14 @@ func (b *Backend) Submit(ctx context.Context, submission ledger.Submission) (led
 	if err != nil {
 		return ledger.Outcome{}, err
 	}
+	b.changed()
+	return outcomes[0][0], nil
+}
+
+// changed wakes whoever waits for the ledger. The caller holds mu.
+func (b *Backend) changed() {
 	close(b.grown)
 	b.grown = make(chan struct{})
-	return outcomes[0][0], nil
 }
 
 // Read gives a snapshot; without a cluster every one is linearizable.
@@ -87,11 +92,15 @@ func (b *Backend) Read(ctx context.Context, consistency *custodyv1.Consistency) 
 
 // WaitSize waits for a size.
 func (b *Backend) WaitSize(ctx context.Context, size uint64) error {
+	return b.wait(ctx, func() bool { has, _ := b.Store.Head(); return has >= size })
+}
+
+func (b *Backend) wait(ctx context.Context, reached func() bool) error {
 	for {
 		b.mu.Lock()
 		grown := b.grown
 		b.mu.Unlock()
-		if has, _ := b.Store.Head(); has >= size {
+		if reached() {
 			return nil
 		}
 		select {

@@ -41,6 +41,7 @@ type World struct {
 	File        []byte
 	Ledger      ledger.LedgerID
 	Governance  []sign.PrivateKey // of the associations, in the genesis's order
+	Nodes       []NodeKeys        // of the nodes, in the genesis's order
 	Backend     *Backend
 	certificate []tls.Certificate
 
@@ -60,11 +61,13 @@ func New(tb testing.TB) *World {
 		governance := w.Key()
 		w.Governance = append(w.Governance, governance)
 		g.Associations = append(g.Associations, ledger.Association{Name: name + ".example.org", Country: "BE", GovernanceKeys: []string{ledger.KeyText(governance.Public())}})
+		keys := NodeKeys{Log: w.Key(), Cosigner: w.Key(), Statement: w.Key()}
+		w.Nodes = append(w.Nodes, keys)
 		g.Nodes = append(g.Nodes, ledger.Node{
 			ID: name, Association: name + ".example.org", Incarnation: "0123456789abcdef",
 			PeerAddress: fmt.Sprintf("127.0.0.1:%d", 7000+i), ClientAddress: fmt.Sprintf("127.0.0.1:%d", 8000+i),
 			TLSKeySHA256: pin,
-			LogKey:       ledger.KeyText(w.Key().Public()), CosignerKey: ledger.KeyText(w.Key().Public()), StatementKey: ledger.KeyText(w.Key().Public()),
+			LogKey:       ledger.KeyText(keys.Log.Public()), CosignerKey: ledger.KeyText(keys.Cosigner.Public()), StatementKey: ledger.KeyText(keys.Statement.Public()),
 		})
 	}
 	file, err := g.Encode()
