@@ -52,6 +52,8 @@ const (
 	headsPeriod = 5 * time.Second
 	// headsTimeout bounds one such question.
 	headsTimeout = 3 * time.Second
+	// investigationTimeout bounds one investigation.
+	investigationTimeout = 30 * time.Second
 	// lateAfter is how long something new may wait for a final checkpoint before
 	// there is an alarm.
 	lateAfter = time.Minute
@@ -97,6 +99,8 @@ type Ledger interface {
 	// ProposeFinal has raft replicate a final note; it returns when this node has
 	// applied it, or with why it does not stand.
 	ProposeFinal(ctx context.Context, note []byte) error
+	// Term is raft's current term.
+	Term() uint64
 	// Proposals gives the signed proposals of a leader as they reached this node,
 	// ascending by counter. See custodyv1.ProposalsRequest.
 	Proposals(node string, term, from uint64) []*custodyv1.SignedProposal
@@ -116,6 +120,8 @@ type Config struct {
 	Node     string // own node id
 	LedgerID ledger.LedgerID
 	Genesis  *ledger.Genesis
+	// GenesisFile is the file of the genesis, for evidence.
+	GenesisFile []byte
 	// Keys are all that the node holds; it signs with those that the policy in
 	// force names.
 	Keys   Keys
@@ -128,9 +134,9 @@ type Config struct {
 	Rejoining bool
 	// Witnesses outside the ledger are asked for a cosignature too.
 	Witnesses []Witness
-	// Keep stores an evidence file of a kind, unless the same one is there
-	// already. It bounds their number.
-	Keep func(kind string, b []byte) error
+	// Keep stores an evidence file, unless one of that name is there already:
+	// fresh is false then. It bounds their number.
+	Keep func(name string, b []byte) (fresh bool, err error)
 
 	Clock   func() time.Time      // default time.Now
 	Logger  *slog.Logger          // default: none

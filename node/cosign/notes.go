@@ -17,6 +17,8 @@ type notes struct {
 	own *checkpoint.Note
 	// newest is, by node, the newest head with that node's cosignature.
 	newest map[string]*checkpoint.Note
+	// recent are the last own and final notes, for a head that turns out to differ.
+	recent []*checkpoint.Note
 
 	lastRaw  []byte // the last final note that was parsed
 	lastNote *checkpoint.Note
@@ -26,6 +28,31 @@ func (n *notes) setOwn(note *checkpoint.Note) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.own = note
+	n.keepRecent(note)
+}
+
+// recentMax is how many own and final notes are kept.
+const recentMax = 256
+
+// keepRecent is called under mu.
+func (n *notes) keepRecent(note *checkpoint.Note) {
+	if len(n.recent) >= recentMax {
+		n.recent = append(n.recent[:0], n.recent[1:]...)
+	}
+	n.recent = append(n.recent, note)
+}
+
+// ofSize gives the recent own and final notes of a size.
+func (n *notes) ofSize(size uint64) []*checkpoint.Note {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var same []*checkpoint.Note
+	for _, note := range n.recent {
+		if note.Size == size {
+			same = append(same, note)
+		}
+	}
+	return same
 }
 
 func (n *notes) ownNote() *checkpoint.Note {
@@ -64,6 +91,7 @@ func (n *notes) parse(raw []byte) (*checkpoint.Note, error) {
 		return nil, err
 	}
 	n.lastRaw, n.lastNote = raw, note
+	n.keepRecent(note)
 	return note, nil
 }
 

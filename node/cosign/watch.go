@@ -93,6 +93,7 @@ func (s *Cosigner) judgeHeads(node string, response *custodyv1.HeadsResponse) {
 	}
 	if own, _, err := signedBy(policy, node, response.Own); err == nil {
 		s.compare(node, own)
+		s.wentBack(node, own)
 	}
 	if len(response.Final) == 0 {
 		return
