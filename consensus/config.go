@@ -90,7 +90,8 @@ type Config struct {
 	MayLead func() error
 	// CheckPointer judges a pointer that a leader sends, before it becomes the
 	// target: it must extend the last final checkpoint. nil accepts it; its
-	// entries are verified in any case.
+	// entries are verified in any case. An error that wraps ErrDiverged ends the
+	// process.
 	CheckPointer func(ledger.Pointer) error
 	// FinalNote returns the last final checkpoint's note for a new pointer;
 	// nil or an empty result leaves it out. It must not block.

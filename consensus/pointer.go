@@ -153,7 +153,7 @@ func (s *pointerSink) Close() error {
 		})
 	}
 	if err := s.checkReceived(); err != nil {
-		return s.store.refused(s.index, err)
+		return err
 	}
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
@@ -176,12 +176,15 @@ func (s *pointerSink) checkReceived() error {
 		return errors.New("consensus: pointer and snapshot request differ")
 	}
 	if err := s.store.useful(p); err != nil {
-		return err
+		return s.store.refused(s.index, err)
 	}
 	if s.store.check == nil {
 		return nil
 	}
-	return s.store.check(p)
+	if err = s.store.check(p); errors.Is(err, ErrDiverged) {
+		s.store.fatal(err)
+	}
+	return err
 }
 
 // useful refuses a pointer to what this node has already: a late copy, for

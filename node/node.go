@@ -279,7 +279,7 @@ func (n *Node) startReplica(identity *Identity, folder server, listener net.List
 	}
 	r, err := replica.Start(replica.Config{
 		Server: n.server, Mode: mode, Store: n.store, RaftDir: raftDir,
-		Port: n.port, Peers: n.calls, Clock: options.Clock, Metrics: metrics, Logger: n.logger,
+		Port: n.port, Peers: n.calls, Statement: identity.Statement, Clock: options.Clock, Metrics: metrics, Logger: n.logger,
 		HeartbeatTimeout: n.config.Raft.HeartbeatTimeout, WriteTimeout: n.config.Raft.WriteTimeout, ApplyTimeout: n.config.Raft.ApplyTimeout,
 		SubmissionsMax: n.config.Limits.SubmissionsInFlight,
 		Fatal:          n.stopProcess,

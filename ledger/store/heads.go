@@ -10,6 +10,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/ledger/rules"
 )
 
 // Final is a checkpoint that a quorum of associations made final.
@@ -83,9 +84,11 @@ func (s *Snapshot) Final() (final Final, ok bool) {
 }
 
 // Policy gives the policy that is in force at the end of the ledger.
-func (s *Store) Policy() ledger.Policy { return s.policy }
+func (s *Store) Policy() ledger.Policy { return s.state.Load().policy.InForce }
 
 // ApplyFinal verifies a signed note and makes its checkpoint the last final one.
+// Where it is the first that covers the adoption of a policy, the handover is
+// appended at a ledger time, unix milliseconds.
 // Position is stored in the same batch, also if the note is refused; the batch
 // is visible on return and not synced. It refuses what Apply refuses.
 //
@@ -112,9 +115,20 @@ func (s *Store) ApplyFinal(position ledger.Position, at uint64, raw []byte) (Fin
 	w := s.newWriter()
 	if outcome.Refused == nil {
 		w.final(outcome.Final)
+		w.handover(outcome.Final, at)
 	}
 	w.position(position)
 	return outcome, w.commit(written)
+}
+
+// CheckFinal says what ApplyFinal would make of a note, and changes nothing.
+func (s *Store) CheckFinal(raw []byte) (FinalOutcome, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.mayWrite(); err != nil {
+		return FinalOutcome{}, err
+	}
+	return s.judgeFinal(raw)
 }
 
 // judgeFinal says what a note is to this ledger as it stands. The caller holds
@@ -123,7 +137,7 @@ func (s *Store) judgeFinal(raw []byte) (FinalOutcome, error) {
 	refuse := func(format string, args ...any) FinalOutcome {
 		return FinalOutcome{Refused: fmt.Errorf("%w: "+format, append([]any{ErrNotFinal}, args...)...)}
 	}
-	final, err := verifyFinal(s.Policy(), raw)
+	final, err := verifyFinal(s.state.Load().policy, raw)
 	if err != nil {
 		return FinalOutcome{Refused: err}, nil
 	}
@@ -153,12 +167,12 @@ func (s *Store) judgeFinal(raw []byte) (FinalOutcome, error) {
 	return FinalOutcome{Final: final}, nil
 }
 
-// verifyFinal reads a note and asks a policy whether it is final. The error
-// wraps ErrNotFinal. The result shares no memory with raw.
-func verifyFinal(policy ledger.Policy, raw []byte) (Final, error) {
+// verifyFinal reads a note and asks the policy for its size whether it is final.
+// The error wraps ErrNotFinal. The result shares no memory with raw.
+func verifyFinal(policy rules.PolicyState, raw []byte) (Final, error) {
 	note, err := checkpoint.ParseNote(raw)
 	if err == nil {
-		_, err = policy.Checkpoint().Verify(note)
+		_, err = policy.For(note.Size).Checkpoint().Verify(note)
 	}
 	if err == nil && note.Size == 0 {
 		err = errors.New("a checkpoint of an empty ledger")
@@ -181,7 +195,7 @@ func (s *Store) rootAt(size uint64) (merkle.Hash, error) {
 // adoptFinal takes over the last final checkpoint of a target that the ledger
 // has reached, if it holds and is newer than the one that is known here.
 func (w *writer) adoptFinal(target ledger.Pointer) {
-	final, err := verifyFinal(w.store.Policy(), target.FinalNote)
+	final, err := verifyFinal(w.next.policy, target.FinalNote)
 	if err != nil || final.Size > target.Size {
 		return
 	}

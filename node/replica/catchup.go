@@ -28,12 +28,14 @@ type catchUp struct {
 	metrics *Metrics
 	logger  *slog.Logger
 	grew    func() // called when the ledger's size has grown
+	// diverged keeps the evidence and makes the error that ends the process.
+	diverged func(*store.DivergedError) error
 
 	first int // index in others of the peer to ask first; of the one goroutine that catches up
 }
 
-func newCatchUp(c Config, genesis *ledger.Genesis, grew func()) *catchUp {
-	u := &catchUp{store: c.Store, genesis: genesis, peers: c.Peers, metrics: c.Metrics, logger: c.Logger, grew: grew}
+func newCatchUp(c Config, genesis *ledger.Genesis, grew func(), diverged func(*store.DivergedError) error) *catchUp {
+	u := &catchUp{store: c.Store, genesis: genesis, peers: c.Peers, metrics: c.Metrics, logger: c.Logger, grew: grew, diverged: diverged}
 	for _, n := range genesis.Nodes {
 		if n.ID != c.Server.Node {
 			u.others = append(u.others, n.ID)
@@ -62,6 +64,9 @@ func (u *catchUp) CatchUp(ctx context.Context, target ledger.Pointer) error {
 		node := u.others[u.first%len(u.others)]
 		before, _ := u.store.Head()
 		err := u.from(ctx, node, target)
+		if err == nil {
+			err = u.checkFinal(target)
+		}
 		if err == nil || ctx.Err() != nil {
 			u.metrics.catchUps.WithLabelValues(catchUpLabel(err)).Inc()
 			return errors.Join(err, ctx.Err())
@@ -88,6 +93,25 @@ func (u *catchUp) CatchUp(ctx context.Context, target ledger.Pointer) error {
 		return errors.New("replica: there is no other node to catch up from")
 	}
 	return errors.Join(errs...)
+}
+
+// checkFinal holds what a target says is final against the ledger that it led
+// to, before its position is taken over. A note that is not final under the
+// policy that is in force by then proves nothing, and is not taken over.
+func (u *catchUp) checkFinal(target ledger.Pointer) error {
+	outcome, err := u.store.CheckFinal(target.FinalNote)
+	var diverged *store.DivergedError
+	switch {
+	case errors.As(err, &diverged):
+		return u.diverged(diverged)
+	case err != nil:
+		return err
+	case outcome.Contradicted != nil:
+		return u.diverged(outcome.Contradicted)
+	case outcome.Refused != nil && len(target.FinalNote) > 0:
+		u.logger.Warn("the final checkpoint of the catch-up's target was not taken over", "reason", outcome.Refused)
+	}
+	return nil
 }
 
 func catchUpLabel(err error) string {

@@ -148,7 +148,7 @@ func newBehind(t *testing.T, nodes int) *behind {
 	b.catchUp = newCatchUp(Config{
 		Server: consensus.ServerID{Node: "a"}, Store: m.store, Peers: b.sources,
 		Metrics: metrics, Logger: slog.New(slog.DiscardHandler),
-	}, &copied, func() {})
+	}, &copied, func() {}, m.diverged)
 	return b
 }
 

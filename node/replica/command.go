@@ -7,23 +7,35 @@ import (
 
 	"github.com/custodyledger/custodyledger/consensus"
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
+	"github.com/custodyledger/custodyledger/ledger/sign"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
-// A command is what one raft entry carries: submissions that arrived together
-// and the time at which their leader proposed them. Integers are big-endian.
+// A command is what one raft entry carries: a body, and in front of it the
+// proposal by which its leader signed it. Integers are big-endian.
 //
-//	version u8 = 1 | time u64, unix milliseconds | submissions u16, each:
+//	version u8 = 2 | kind u8 | proposal u16 length + bytes (ledger.Proposal) | signature 64 | body
+//
+//	kind 1, submissions that arrived together: submissions u16, each:
 //	  events u16, each:
 //	    signatures u8, each: length u16, bytes
 //	    openings u8, each: field u32 | salt 32 | value length u16, bytes
 //	    event length u32, bytes
+//	kind 2, a final checkpoint: the signed note
 //
-// Nothing trailing. A command is read by every node from its own raft log; what
-// cannot be read is refused by all of them alike.
+// Nothing trailing. The time of a command is that of its proposal. A command is
+// read by every node from its own raft log; what cannot be read is refused by
+// all of them alike.
 const (
-	commandVersion     = 1
-	commandHeaderBytes = 1 + 8 + 2
+	commandVersion = 2
+
+	// proposalBytesMax is the payload of a proposal by a node with the longest id.
+	proposalBytesMax = 32 + 1 + 32 + 8 + 8 + 32 + 8 + 32
+	// commandHeaderBytes is the most that stands before the first submission.
+	commandHeaderBytes = 1 + 1 + 2 + proposalBytesMax + sign.SignatureSize + submissionsCountBytes
+
+	submissionsCountBytes = 2
 
 	// CommandBytesMax is the longest command, and so the longest group.
 	CommandBytesMax = consensus.CommandBytesMax
@@ -35,19 +47,38 @@ const (
 	saltBytes = 32
 )
 
+// commandKind says what the body of a command is.
+type commandKind byte
+
+const (
+	kindSubmissions commandKind = 1
+	kindFinal       commandKind = 2
+)
+
 // errCommandVersion stops the node: a command of a newer program is committed,
 // and to skip it would fork the state.
-var errCommandVersion = errors.New("replica: a committed command has a version that this program does not know; install the version that the leader runs")
+var errCommandVersion = errors.New("replica: a command has a version or kind that this program does not know; install the version that the leader runs")
 
 // errCommand is wrapped by every other error about the bytes of a command. It
 // makes a rejection.
 var errCommand = errors.New("replica: not a valid command")
 
+// opened is a command whose proposal was read, and whose body was not. Nothing
+// about it is verified. It shares memory with what was read.
+type opened struct {
+	kind     commandKind
+	signed   SignedProposal
+	proposal ledger.Proposal
+	body     []byte
+}
+
 // command is a decoded command. Its byte slices share memory with what was
 // decoded.
 type command struct {
 	at          uint64
-	submissions [][]unverified
+	kind        commandKind
+	submissions [][]unverified // of kindSubmissions
+	note        []byte         // of kindFinal
 }
 
 // unverified is an event as a command carries it.
@@ -56,16 +87,23 @@ type unverified struct {
 	openings []*custodyv1.Opening
 }
 
-// encodeCommand puts encoded submissions under one header.
-func encodeCommand(at uint64, submissions [][]byte) []byte {
-	size := commandHeaderBytes
+// encodeCommand puts a signed proposal in front of its body.
+func encodeCommand(signed SignedProposal, kind commandKind, body []byte) []byte {
+	b := make([]byte, 0, 4+len(signed.Payload)+len(signed.Signature)+len(body))
+	b = append(b, commandVersion, byte(kind))
+	b = binary.BigEndian.AppendUint16(b, uint16(len(signed.Payload)))
+	b = append(b, signed.Payload...)
+	b = append(b, signed.Signature...)
+	return append(b, body...)
+}
+
+// encodeBody puts encoded submissions together.
+func encodeBody(submissions [][]byte) []byte {
+	size := submissionsCountBytes
 	for _, s := range submissions {
 		size += len(s)
 	}
-	b := make([]byte, 0, size)
-	b = append(b, commandVersion)
-	b = binary.BigEndian.AppendUint64(b, at)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(submissions)))
+	b := binary.BigEndian.AppendUint16(make([]byte, 0, size), uint16(len(submissions)))
 	for _, s := range submissions {
 		b = append(b, s...)
 	}
@@ -98,25 +136,49 @@ func encodeSubmission(submission ledger.Submission) ([]byte, error) {
 	return b, nil
 }
 
-// decodeCommand reads what encodeCommand writes. Every count is checked against
-// its limit before memory is taken for it.
-func decodeCommand(b []byte) (command, error) {
+// openCommand reads a command up to its body.
+func openCommand(b []byte) (opened, error) {
 	if len(b) == 0 {
-		return command{}, fmt.Errorf("%w: empty", errCommand)
+		return opened{}, fmt.Errorf("%w: empty", errCommand)
 	}
 	if b[0] != commandVersion {
-		return command{}, fmt.Errorf("%w: version %d", errCommandVersion, b[0])
+		return opened{}, fmt.Errorf("%w: version %d", errCommandVersion, b[0])
 	}
 	if len(b) > CommandBytesMax {
-		return command{}, fmt.Errorf("%w: %d bytes, at most %d", errCommand, len(b), CommandBytesMax)
+		return opened{}, fmt.Errorf("%w: %d bytes, at most %d", errCommand, len(b), CommandBytesMax)
 	}
 	r := commandReader{b: b[1:]}
-	c := command{at: r.uint64()}
-	for range r.count(r.uint16(), 1, CommandSubmissionsMax, "submissions") {
-		c.submissions = append(c.submissions, r.submission())
-		if r.err != nil {
-			break
-		}
+	c := opened{kind: commandKind(r.uint8())}
+	c.signed.Payload = r.take(r.count(r.uint16(), 1, proposalBytesMax, "bytes of a proposal"))
+	c.signed.Signature = r.take(sign.SignatureSize)
+	c.body = r.b
+	if r.err != nil {
+		return opened{}, r.err
+	}
+	if c.kind != kindSubmissions && c.kind != kindFinal {
+		return opened{}, fmt.Errorf("%w: kind %d", errCommandVersion, c.kind)
+	}
+	var err error
+	if c.proposal, err = ledger.ParseProposal(c.signed.Payload); err != nil {
+		return opened{}, fmt.Errorf("%w: %w", errCommand, err)
+	}
+	return c, nil
+}
+
+// decodeCommand reads a command with its body. Every count is checked against
+// its limit before memory is taken for it. It does not ask who signed it: what
+// is in this node's raft log was asked before, or is its own.
+func decodeCommand(b []byte) (command, error) {
+	o, err := openCommand(b)
+	if err != nil {
+		return command{}, err
+	}
+	c := command{at: o.proposal.At, kind: o.kind}
+	r := commandReader{b: o.body}
+	if o.kind == kindFinal {
+		c.note = r.take(r.count(len(o.body), 1, checkpoint.NoteBytesMax, "bytes of a note"))
+	} else {
+		c.submissions = r.submissions()
 	}
 	if r.err == nil && len(r.b) > 0 {
 		r.fail("%d bytes left over", len(r.b))
@@ -132,6 +194,16 @@ func decodeCommand(b []byte) (command, error) {
 type commandReader struct {
 	b   []byte
 	err error
+}
+
+func (r *commandReader) submissions() (all [][]unverified) {
+	for range r.count(r.uint16(), 1, CommandSubmissionsMax, "submissions") {
+		all = append(all, r.submission())
+		if r.err != nil {
+			return nil
+		}
+	}
+	return all
 }
 
 func (r *commandReader) submission() []unverified {
@@ -191,24 +263,10 @@ func (r *commandReader) uint8() int  { return int(r.unsigned(1)) }
 func (r *commandReader) uint16() int { return int(r.unsigned(2)) }
 func (r *commandReader) uint32() int { return int(r.unsigned(4)) }
 
-func (r *commandReader) uint64() uint64 { return r.unsigned(8) }
-
 func (r *commandReader) unsigned(n int) uint64 {
 	var v uint64
 	for _, b := range r.take(n) {
 		v = v<<8 | uint64(b)
 	}
 	return v
-}
-
-// commandTime gives the time of a command of a version that this program
-// knows, without a look at the rest.
-func commandTime(b []byte) (uint64, error) {
-	if len(b) < commandHeaderBytes {
-		return 0, fmt.Errorf("%w: %d bytes", errCommand, len(b))
-	}
-	if b[0] != commandVersion {
-		return 0, fmt.Errorf("%w: version %d", errCommandVersion, b[0])
-	}
-	return binary.BigEndian.Uint64(b[1:9]), nil
 }

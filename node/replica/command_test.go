@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
+	"github.com/custodyledger/custodyledger/ledger/sign"
 	"github.com/custodyledger/custodyledger/ledger/store/storetest"
 )
 
@@ -35,7 +37,17 @@ func encodeAll(tb testing.TB, at uint64, submissions []ledger.Submission) []byte
 		}
 		encoded = append(encoded, b)
 	}
-	return encodeCommand(at, encoded)
+	return encodeAt(at, encoded)
+}
+
+// encodeAt makes a command of encoded submissions, with a signature of zeroes.
+func encodeAt(at uint64, submissions [][]byte) []byte {
+	return unsigned(at, kindSubmissions, encodeBody(submissions))
+}
+
+func unsigned(at uint64, kind commandKind, body []byte) []byte {
+	p := ledger.Proposal{Node: strings.Repeat("n", 32), Term: 1, Counter: 1, At: at, Body: bodyHash(kind, body)}
+	return encodeCommand(SignedProposal{Payload: p.Payload(), Signature: make([]byte, sign.SignatureSize)}, kind, body)
 }
 
 func TestCommandComesBack(t *testing.T) {
@@ -98,12 +110,13 @@ func TestEveryTruncationAndExtensionIsRefused(t *testing.T) {
 
 func TestUnknownVersionIsNoRejection(t *testing.T) {
 	b := encodeAll(t, 1, submissions(t, 1))
-	b[0] = 2
+	b[0] = commandVersion + 1
 	if _, err := decodeCommand(b); !errors.Is(err, errCommandVersion) || errors.Is(err, errCommand) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := commandTime(b); !errors.Is(err, errCommandVersion) {
-		t.Errorf("got %v", err)
+	b[0], b[1] = commandVersion, byte(kindFinal)+1
+	if _, err := decodeCommand(b); !errors.Is(err, errCommandVersion) || errors.Is(err, errCommand) {
+		t.Errorf("unknown kind: %v", err)
 	}
 }
 
@@ -125,9 +138,8 @@ func event(signatures, openings int, eventBytes int) []byte {
 
 func TestCommandLimits(t *testing.T) {
 	commandOf := func(submissionCount int, submission []byte) []byte {
-		b := append([]byte{commandVersion}, make([]byte, 8)...)
-		b = binary.BigEndian.AppendUint16(b, uint16(submissionCount))
-		return append(b, bytes.Repeat(submission, submissionCount)...)
+		b := binary.BigEndian.AppendUint16(nil, uint16(submissionCount))
+		return unsigned(1, kindSubmissions, append(b, bytes.Repeat(submission, submissionCount)...))
 	}
 	submissionOf := func(events int, event []byte) []byte {
 		return append(binary.BigEndian.AppendUint16(nil, uint16(events)), bytes.Repeat(event, events)...)
@@ -147,6 +159,8 @@ func TestCommandLimits(t *testing.T) {
 		{"openings", commandOf(1, submissionOf(1, event(1, ledger.CommitmentsMax, 1))), commandOf(1, submissionOf(1, event(1, ledger.CommitmentsMax+1, 1))), "openings"},
 		{"event bytes", commandOf(1, submissionOf(1, event(1, 0, ledger.EventBytesMax))), commandOf(1, submissionOf(1, event(1, 0, ledger.EventBytesMax+1))), "bytes of an event"},
 		{"no event bytes", commandOf(1, submissionOf(1, small)), commandOf(1, submissionOf(1, event(1, 0, 0))), "bytes of an event"},
+		{"note bytes", unsigned(1, kindFinal, make([]byte, checkpoint.NoteBytesMax)), unsigned(1, kindFinal, make([]byte, checkpoint.NoteBytesMax+1)), "bytes of a note"},
+		{"no note bytes", unsigned(1, kindFinal, []byte{1}), unsigned(1, kindFinal, nil), "bytes of a note"},
 	} {
 		if _, err := decodeCommand(c.atLimit); err != nil {
 			t.Errorf("%s at the limit: %v", c.name, err)
@@ -180,7 +194,7 @@ func TestSubmissionBytesLimit(t *testing.T) {
 	if err != nil || len(b) != SubmissionBytesMax {
 		t.Fatalf("at the limit: %d bytes, %v", len(b), err)
 	}
-	command := encodeCommand(1, [][]byte{b})
+	command := encodeAt(1, [][]byte{b})
 	if len(command) != CommandBytesMax {
 		t.Errorf("the command has %d bytes", len(command))
 	}
@@ -199,6 +213,7 @@ func FuzzDecodeCommand(f *testing.F) {
 	f.Add(encodeAll(f, 7, submissions(f, 3)))
 	f.Add(encodeAll(f, 7, submissions(f, 40)))
 	f.Add([]byte{commandVersion})
+	f.Add(unsigned(7, kindFinal, []byte("a note")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := decodeCommand(b)
 		if err != nil {
@@ -207,19 +222,22 @@ func FuzzDecodeCommand(f *testing.F) {
 			}
 			return
 		}
-		if again := reencode(c); !bytes.Equal(again, b) {
-			t.Errorf("a second form of one command")
+		o, err := openCommand(b)
+		if err != nil || o.proposal.At != c.at || o.kind != c.kind {
+			t.Fatalf("opened %+v, %v; expected what decodeCommand gave", o, err)
 		}
-		if at, err := commandTime(b); err != nil || at != c.at {
-			t.Errorf("time %d, %v; expected %d", at, err, c.at)
+		if again := encodeCommand(SignedProposal{Payload: o.proposal.Payload(), Signature: o.signed.Signature}, c.kind, reencode(c)); !bytes.Equal(again, b) {
+			t.Errorf("a second form of one command")
 		}
 	})
 }
 
-// reencode is the naive twin of the encoder, for what was decoded.
+// reencode is the naive twin of the encoder of bodies, for what was decoded.
 func reencode(c command) []byte {
-	b := binary.BigEndian.AppendUint64([]byte{commandVersion}, c.at)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(c.submissions)))
+	if c.kind == kindFinal {
+		return c.note
+	}
+	b := binary.BigEndian.AppendUint16(nil, uint16(len(c.submissions)))
 	for _, submission := range c.submissions {
 		b = binary.BigEndian.AppendUint16(b, uint16(len(submission)))
 		for _, u := range submission {

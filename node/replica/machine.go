@@ -17,8 +17,8 @@ import (
 // consensus.Machine.
 //
 // Everything that a peer can put into a command is either applied or refused,
-// alike on every node; the only errors are this node's own: a version that it
-// does not know, and a store that fails.
+// alike on every node; the only errors are a version that this node does not
+// know, a store that fails, and a quorum that signed another ledger than this.
 type machine struct {
 	store        *store.Store
 	rulesVersion uint32
@@ -26,6 +26,8 @@ type machine struct {
 	verified     *verifiedCache
 	metrics      *Metrics
 	applied      func() // called after each apply, when the ledger's size may have grown
+	// evidence keeps both sides of a contradiction; see Config.SaveEvidence.
+	evidence func(kind string, own, final []byte)
 }
 
 // applied is the result of one command.
@@ -35,6 +37,8 @@ type applied struct {
 	// refused is set when the command as a whole could not be read; outcomes is
 	// then empty.
 	refused *ledger.Rejection
+	// final is what became of a final checkpoint; nil for submissions.
+	final *store.FinalOutcome
 }
 
 // Apply implements consensus.Machine.
@@ -52,14 +56,8 @@ func (m *machine) Apply(position ledger.Position, commands []consensus.Command) 
 			results[i].refused = ledger.Reject(ledger.Malformed, "%v", err)
 		}
 	}
-	judged := m.judge(decoded)
-	batches, stand := standing(decoded, judged)
-	outcomes, err := m.store.Apply(position, batches)
-	if err != nil {
+	if err := m.storeRuns(position, commands, decoded, results); err != nil {
 		return nil, err
-	}
-	for i := range commands {
-		results[i].outcomes = merge(judged[i], stand[i], outcomes[i])
 	}
 	if len(commands) > 0 {
 		m.metrics.observeApply(results, time.Since(started))
@@ -70,6 +68,56 @@ func (m *machine) Apply(position ledger.Position, commands []consensus.Command) 
 		out[i] = results[i]
 	}
 	return out, nil
+}
+
+// storeRuns stores commands in runs, each with the position of its own last
+// command: a final checkpoint is judged on exactly what the commands before it
+// left, so it makes a run of its own.
+func (m *machine) storeRuns(position ledger.Position, commands []consensus.Command, decoded []command, results []*applied) error {
+	judged := m.judge(decoded)
+	batches, stand := standing(decoded, judged)
+	for from, to := 0, 0; to < len(commands); from = to {
+		if to = from + 1; decoded[from].kind != kindFinal {
+			for to < len(commands) && decoded[to].kind != kindFinal {
+				to++
+			}
+		}
+		at := position
+		if to < len(commands) {
+			at = ledger.Position{Cluster: position.Cluster, Index: commands[to-1].Index, Term: commands[to-1].Term}
+		}
+		if decoded[from].kind == kindFinal {
+			if err := m.storeFinal(at, decoded[from], results[from]); err != nil {
+				return err
+			}
+			continue
+		}
+		outcomes, err := m.store.Apply(at, batches[from:to])
+		if err != nil {
+			return err
+		}
+		for i := from; i < to; i++ {
+			results[i].outcomes = merge(judged[i], stand[i], outcomes[i-from])
+		}
+	}
+	if len(commands) > 0 {
+		return nil
+	}
+	_, err := m.store.Apply(position, nil)
+	return err
+}
+
+func (m *machine) storeFinal(at ledger.Position, c command, result *applied) error {
+	outcome, err := m.store.ApplyFinal(at, c.at, c.note)
+	var diverged *store.DivergedError
+	if errors.As(err, &diverged) {
+		return m.diverged(diverged)
+	}
+	if outcome.Contradicted != nil {
+		m.evidence(EvidenceFinalDiffers, outcome.Contradicted.Own.Text(), outcome.Contradicted.Note)
+	}
+	result.final = &outcome
+	return err
 }
 
 // judgement is a submission whose form and signatures were looked at.

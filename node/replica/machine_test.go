@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/custodyledger/custodyledger/consensus"
 	"github.com/custodyledger/custodyledger/ledger"
@@ -36,7 +35,7 @@ func newMachine(t *testing.T, trade *storetest.Trade) *machine {
 	}
 	return &machine{
 		store: s, rulesVersion: ledger.RulesVersion1, verifier: sign.NewVerifier(64),
-		verified: newVerifiedCache(), metrics: metrics, applied: func() {},
+		verified: newVerifiedCache(), metrics: metrics, applied: func() {}, evidence: func(string, []byte, []byte) {},
 	}
 }
 
@@ -132,7 +131,7 @@ func TestBadCommandsAreRejectionsAlike(t *testing.T) {
 	}
 	forged := bytes.Clone(encoded(good))
 	forged[2+1+2] ^= 1 // first byte of the first signature
-	cut := encodeCommand(trade.Now, [][]byte{encoded(good)})
+	cut := encodeAt(trade.Now, [][]byte{encoded(good)})
 	cut = cut[:len(cut)-1]
 	undecodable := append([]byte{0, 1, 1, 0, 64}, make([]byte, 64)...)
 	undecodable = binary.BigEndian.AppendUint32(append(undecodable, 0), 3)
@@ -148,10 +147,10 @@ func TestBadCommandsAreRejectionsAlike(t *testing.T) {
 		want    []ledger.Reason // of each submission; empty if it stands
 	}{
 		"not a command":       {cut, nil},
-		"forged signature":    {encodeCommand(trade.Now, [][]byte{forged, encoded(other)}), []ledger.Reason{ledger.BadSignature, ""}},
-		"not an event":        {encodeCommand(trade.Now, [][]byte{encoded(other), undecodable}), []ledger.Reason{"", ledger.Malformed}},
-		"opening of another":  {encodeCommand(trade.Now, [][]byte{encoded(wrongOpening)}), []ledger.Reason{ledger.OpeningMismatch}},
-		"no group, two event": {encodeCommand(trade.Now, [][]byte{together}), []ledger.Reason{ledger.GroupIncomplete}},
+		"forged signature":    {encodeAt(trade.Now, [][]byte{forged, encoded(other)}), []ledger.Reason{ledger.BadSignature, ""}},
+		"not an event":        {encodeAt(trade.Now, [][]byte{encoded(other), undecodable}), []ledger.Reason{"", ledger.Malformed}},
+		"opening of another":  {encodeAt(trade.Now, [][]byte{encoded(wrongOpening)}), []ledger.Reason{ledger.OpeningMismatch}},
+		"no group, two event": {encodeAt(trade.Now, [][]byte{together}), []ledger.Reason{ledger.GroupIncomplete}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, after := newMachine(t, trade), newMachine(t, trade)
@@ -246,34 +245,6 @@ func TestVerifiedCacheIsBoundedAndKeyedBySignatures(t *testing.T) {
 		if c.bytes > verifiedBytesMax {
 			t.Fatalf("%d bytes are kept", c.bytes)
 		}
-	}
-}
-
-func TestTimesFarAheadAreNotStored(t *testing.T) {
-	now := time.UnixMilli(1_800_000_000_000)
-	r := &Replica{clock: func() time.Time { return now }}
-	command := func(at time.Time) []byte { return encodeCommand(uint64(at.UnixMilli()), nil) }
-	for _, c := range []struct {
-		at   time.Time
-		fits bool
-	}{
-		{now, true},
-		{now.Add(-time.Hour), true}, // a slow clock only makes events expire later
-		{now.Add(CommandAheadMax), true},
-		{now.Add(CommandAheadMax + time.Millisecond), false},
-		{time.UnixMilli(1 << 60), false},
-	} {
-		if err := r.checkCommand(command(c.at)); (err == nil) != c.fits {
-			t.Errorf("%v: %v", c.at, err)
-		}
-	}
-	if err := r.checkCommand([]byte{commandVersion}); !errors.Is(err, errCommand) {
-		t.Errorf("got %v", err)
-	}
-	b := command(now)
-	b[0]++
-	if err := r.checkCommand(b); !errors.Is(err, errCommandVersion) {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -77,6 +77,8 @@ type cluster struct {
 	id      ledger.LedgerID
 	members []*member
 	founder trade.Dealer // an association
+	policy  ledger.Policy
+	keys    map[string]nodeKeys // by node id
 
 	mu     sync.Mutex
 	plan   *plan                              // the next power cut, if one is planned
@@ -133,6 +135,7 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 		t: t, site: consensustest.NewSite(),
 		random: mathrand.New(mathrand.NewPCG(seed, 1)), pieces: mathrand.New(mathrand.NewPCG(seed, 2)),
 		states: make(map[ledger.Position]audit.TreeHead),
+		keys:   make(map[string]nodeKeys),
 		book:   newBook(),
 	}
 	genesis := &ledger.Genesis{
@@ -142,6 +145,7 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 	var governance sign.PrivateKey
 	for i := range 3 {
 		governance = newKey(t)
+		keys := newNodeKeys(t)
 		name := fmt.Sprintf("guild-%d.example.org", i)
 		genesis.Associations = append(genesis.Associations, ledger.Association{
 			Name: name, Country: "BE", GovernanceKeys: []string{ledger.KeyText(governance.Public())},
@@ -150,14 +154,15 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 			ID: fmt.Sprintf("node-%d", i), Association: name, Incarnation: fmt.Sprintf("%016x", i+1),
 			PeerAddress: fmt.Sprintf("127.0.0.1:%d", 7000+i), ClientAddress: fmt.Sprintf("127.0.0.1:%d", 8000+i),
 			TLSKeySHA256: fmt.Sprintf("%064x", i+1),
-			LogKey:       ledger.KeyText(newKey(t).Public()), CosignerKey: ledger.KeyText(newKey(t).Public()), StatementKey: ledger.KeyText(newKey(t).Public()),
+			LogKey: ledger.KeyText(keys.log.Public()), CosignerKey: ledger.KeyText(keys.cosigner.Public()), StatementKey: ledger.KeyText(keys.statement.Public()),
 		})
+		c.keys[fmt.Sprintf("node-%d", i)] = keys
 	}
 	var err error
 	if c.file, err = genesis.Encode(); err != nil {
 		t.Fatal(err)
 	}
-	c.id = ledger.GenesisID(c.file)
+	c.id, c.policy = ledger.GenesisID(c.file), genesis.Policy()
 	if c.founder, err = trade.DealerOf(c.id, "guild", governance); err != nil {
 		t.Fatal(err)
 	}
@@ -178,6 +183,14 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 		c.start(m)
 	}
 	return c
+}
+
+// nodeKeys are the keys that a node signs with.
+type nodeKeys struct{ log, cosigner, statement sign.PrivateKey }
+
+func newNodeKeys(t *testing.T) nodeKeys {
+	t.Helper()
+	return nodeKeys{newKey(t), newKey(t), newKey(t)}
 }
 
 func newKey(t *testing.T) sign.PrivateKey {
@@ -225,6 +238,7 @@ func (p *process) start() error {
 	c.checkSurvivor(p)
 	r, err := Start(Config{
 		Server: p.member.id, Mode: consensus.ModeFound, Store: s, Peers: &routes{process: p}, Fatal: p.fail,
+		Statement: c.keys[p.member.id.Node].statement,
 		adapt: func(config consensus.Config) consensus.Config {
 			config.PointerEntries, config.TrailingLogs = pointerEntries, trailingLogs
 			if s.Position() != (ledger.Position{}) {

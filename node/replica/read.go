@@ -16,7 +16,8 @@ import (
 //
 // The errors are *consensus.NotLeaderError while no leader is known or none
 // confirms itself, ErrCatchingUp, ErrStopped, or that of ctx: a size that the
-// ledger does not reach is waited for until ctx ends.
+// ledger does not reach is waited for until ctx ends. For the consistency final
+// it is what this node has applied; the caller has waited for its size.
 func (r *Replica) Read(ctx context.Context, consistency *custodyv1.Consistency) (*store.Snapshot, error) {
 	started := time.Now()
 	label, err := r.fresh(ctx, consistency)
@@ -37,6 +38,10 @@ func (r *Replica) fresh(ctx context.Context, consistency *custodyv1.Consistency)
 	case *custodyv1.Consistency_Stale:
 		if level.Stale {
 			return "stale", nil
+		}
+	case *custodyv1.Consistency_Final:
+		if level.Final {
+			return "final", nil
 		}
 	}
 	return "linearizable", r.linearize(ctx)

@@ -59,6 +59,19 @@ type Config struct {
 	Port *consensus.Peers
 	// Peers calls the other nodes of the genesis.
 	Peers Peers
+	// Statement is this node's statement key; it signs what the node proposes.
+	// While it is not the key that the policy in force has for the node, the node
+	// does not lead.
+	Statement sign.PrivateKey
+
+	// MayLead is nil while this node may lead, as far as the caller knows; see
+	// consensus.Config.MayLead. Default: always.
+	MayLead func() error
+	// SaveEvidence keeps the two sides of a contradiction: the text of this
+	// ledger's own head, and the signed note that contradicts it. It is called
+	// before the process is asked to end, must not block for long, and may be
+	// called for one contradiction more than once. Default: nobody does.
+	SaveEvidence func(kind string, own, final []byte)
 
 	// Clock is what this node stamps commands with when it leads, and holds
 	// other leaders' commands against; default time.Now.
@@ -89,20 +102,25 @@ const SubmissionsMaxDefault = 8_192
 // Replica is one node's copy of the ledger. Its methods may be called from any
 // goroutine.
 type Replica struct {
-	store    *store.Store
-	genesis  *ledger.Genesis
-	self     consensus.ServerID
-	node     *consensus.Node
-	batcher  *consensus.Batcher[*waiting]
-	machine  *machine
-	peers    Peers
-	sizes    *sizes
-	leader   *leaderReads
-	metrics  *Metrics
-	clock    func() time.Time
-	logger   *slog.Logger
-	slots    chan struct{}
-	verifier *sign.Verifier
+	store     *store.Store
+	genesis   *ledger.Genesis
+	self      consensus.ServerID
+	node      *consensus.Node
+	batcher   *consensus.Batcher[*waiting]
+	machine   *machine
+	peers     Peers
+	sizes     *sizes
+	leader    *leaderReads
+	metrics   *Metrics
+	clock     func() time.Time
+	logger    *slog.Logger
+	slots     chan struct{}
+	verifier  *sign.Verifier
+	proposer  *proposer
+	proposals *proposals
+	keys      *statementKeys
+	finals    *sizes
+	mayLead   func() error
 }
 
 // Start starts raft on what is on disk and returns; it does not wait for a
@@ -121,26 +139,47 @@ func Start(c Config) (*Replica, error) {
 	if c.SubmissionsMax == 0 {
 		c.SubmissionsMax = SubmissionsMaxDefault
 	}
+	if c.MayLead == nil {
+		c.MayLead = func() error { return nil }
+	}
+	if c.SaveEvidence == nil {
+		c.SaveEvidence = func(string, []byte, []byte) {}
+	}
+	if c.Statement.IsZero() {
+		return nil, errors.New("replica: the statement key is missing")
+	}
 	genesis, _ := c.Store.Genesis()
 	size, _ := c.Store.Head()
+	final, _ := c.Store.Final()
 	r := &Replica{
-		store: c.Store, genesis: genesis, self: c.Server, peers: c.Peers, sizes: newSizes(size),
+		store: c.Store, genesis: genesis, self: c.Server, peers: c.Peers, sizes: newSizes(size), finals: newSizes(final.Size), mayLead: c.MayLead,
+		proposals: newProposals(), keys: newStatementKeys(genesis.Policy(), c.Store.Policy),
 		metrics: c.Metrics, clock: c.Clock, logger: c.Logger,
 		slots: make(chan struct{}, c.SubmissionsMax), verifier: sign.NewVerifier(sign.PreparedKeysDefault),
 	}
 	r.machine = &machine{
 		store: c.Store, rulesVersion: genesis.RulesVersion, verifier: r.verifier,
-		verified: newVerifiedCache(), metrics: c.Metrics, applied: r.noteSize,
+		verified: newVerifiedCache(), metrics: c.Metrics, applied: r.noteSize, evidence: r.evidence(c.SaveEvidence),
 	}
 	founders, err := Founders(genesis)
 	if err != nil {
 		return nil, err
 	}
+	cluster := Cluster(c.Store.LedgerID())
+	r.proposer = &proposer{
+		cluster: cluster, node: c.Server.Node, key: c.Statement, policy: c.Store.Policy,
+		term: func() uint64 { return r.node.Term() },
+		keep: r.proposals.keep,
+	}
+	gate := &proposalGate{cluster: cluster, keys: r.keys, seen: r.proposals, verifier: r.verifier, clock: c.Clock}
 	config := consensus.Config{
-		Server: c.Server, Cluster: Cluster(c.Store.LedgerID()), Mode: c.Mode, Founders: founders, Dir: c.RaftDir,
+		Server: c.Server, Cluster: cluster, Mode: c.Mode, Founders: founders, Dir: c.RaftDir,
 		Ledger: c.Store, Machine: r.machine, Peers: c.Port,
-		CatchUp:      newCatchUp(c, genesis, r.noteSize),
-		CheckCommand: r.checkCommand,
+		CatchUp:      newCatchUp(c, genesis, r.noteSize, r.machine.diverged),
+		CheckCommand: gate.check,
+		CheckPointer: r.checkPointer,
+		FinalNote:    r.finalNote,
+		MayLead:      r.mayHoldOffice,
 		Fatal:        c.Fatal, Logger: c.Logger,
 		HeartbeatTimeout: c.HeartbeatTimeout, WriteTimeout: c.WriteTimeout, ApplyTimeout: c.ApplyTimeout,
 	}
@@ -152,7 +191,7 @@ func Start(c Config) (*Replica, error) {
 	}
 	r.batcher, err = consensus.NewBatcher(consensus.BatcherConfig[*waiting]{
 		Begin: r.node.Begin, Size: (*waiting).size, Overhead: commandHeaderBytes,
-		Build: buildCommand, Deliver: (*waiting).deliver, Clock: c.Clock,
+		Build: r.buildCommand, Deliver: (*waiting).deliver, Clock: c.Clock,
 	})
 	if err != nil {
 		return nil, errors.Join(err, r.node.Shutdown())
@@ -188,20 +227,25 @@ func (r *Replica) Close() error {
 	return err
 }
 
-// checkCommand looks at a command that another leader sends, before this node
-// stores it.
-func (r *Replica) checkCommand(b []byte) error {
-	at, err := commandTime(b)
-	if err != nil {
+// mayHoldOffice is consensus.Config.MayLead.
+func (r *Replica) mayHoldOffice() error {
+	if err := r.proposer.mayPropose(); err != nil {
 		return err
 	}
-	if latest := uint64(r.clock().Add(CommandAheadMax).UnixMilli()); at > latest {
-		return fmt.Errorf("replica: the leader stamped a command with %d, more than %v ahead of this node's clock", at, CommandAheadMax)
+	return r.mayLead()
+}
+
+func (r *Replica) evidence(save func(kind string, own, final []byte)) func(string, []byte, []byte) {
+	return func(kind string, own, final []byte) {
+		r.logger.Error("evidence: a note that a quorum signed contradicts this ledger", "kind", kind, "own", string(own), "note", string(final))
+		save(kind, own, final)
 	}
-	return nil
 }
 
 func (r *Replica) noteSize() {
 	size, _ := r.store.Head()
 	r.sizes.advance(size)
+	if final, ok := r.store.Final(); ok {
+		r.finals.advance(final.Size)
+	}
 }

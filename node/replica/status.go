@@ -65,6 +65,9 @@ func (r *Replica) NotReady() []string {
 	if s.Leader == r.self.Node && !s.Ready {
 		reasons = append(reasons, "elected leader, not ready to propose yet")
 	}
+	if s.MayNotLead != "" && s.Leader == r.self.Node {
+		reasons = append(reasons, "may not lead: "+s.MayNotLead)
+	}
 	if s.Position.IsZero() {
 		reasons = append(reasons, "the cluster has not been opened yet")
 	}
@@ -106,12 +109,7 @@ func (r *Replica) Consistency(from, to uint64) ([]merkle.Hash, error) {
 	if err := r.live(); err != nil {
 		return nil, err
 	}
-	snapshot := r.store.Snapshot()
-	defer snapshot.Close()
-	if from == 0 || from > to || to > snapshot.Size() {
-		return nil, fmt.Errorf("%w: sizes %d and %d of a ledger of %d entries", ErrOutOfRange, from, to, snapshot.Size())
-	}
-	return merkle.ConsistencyProof(snapshot, from, to)
+	return r.ConsistencyProof(from, to)
 }
 
 // ErrOutOfRange says that this node does not have what was asked for.

@@ -195,12 +195,12 @@ func (w *waiting) deliver(result any, position int, err error) {
 	}
 }
 
-func buildCommand(now time.Time, items []*waiting) ([]byte, error) {
+func (r *Replica) buildCommand(now time.Time, items []*waiting) ([]byte, error) {
 	submissions := make([][]byte, len(items))
 	for i, item := range items {
 		submissions[i] = item.encoded
 	}
-	return encodeCommand(uint64(now.UnixMilli()), submissions), nil
+	return r.proposer.seal(now, kindSubmissions, encodeBody(submissions))
 }
 
 // errorLabel is the outcome label of an error in the metrics.
