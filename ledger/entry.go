@@ -18,8 +18,11 @@ type Kind uint8
 const (
 	KindGenesis Kind = 1
 	KindEvent   Kind = 2
-	// KindGovernance is reserved for changes of policy, nodes and keys.
+	// KindGovernance holds an event about the policy. Anyone may read it.
 	KindGovernance Kind = 3
+	// KindHandover holds the final note from which an adopted policy is in force.
+	// No party signs it; anyone may read it.
+	KindHandover Kind = 4
 )
 
 // NoLink stands for "no earlier entry" wherever an entry index is optional. It
@@ -40,8 +43,14 @@ type Entry struct {
 	RecordedAt uint64 // unix milliseconds, set by the leader
 	Prev       merkle.Hash
 	Links      []uint64
-	Signed     SignedEvent // KindEvent
+	Signed     SignedEvent // KindEvent, KindGovernance
 	Genesis    []byte      // KindGenesis: the genesis file
+
+	// KindHandover: a note that is final under the policy in force until here and
+	// covers the adoption of the next one, and the RFC 6962 consistency proof from
+	// its size to Index.
+	Note  []byte
+	Proof []merkle.Hash
 }
 
 // ErrEntry is wrapped by every error about the bytes of an entry.
@@ -51,10 +60,11 @@ var ErrEntry = errors.New("not a valid entry")
 // if they would be more than EntryBytesMax.
 //
 //	version u8 | kind u8 | index u64 | recorded_ms u64 | prev [32] | links u16, u64...
-//	kind event:   signatures u8, (length u16, bytes)... | length u32, event bytes
-//	kind genesis: length u32, genesis file
+//	kinds event and governance: signatures u8, (length u16, bytes)... | length u32, event bytes
+//	kind genesis:               length u32, genesis file
+//	kind handover:              length u16, note | hashes u8, hash [32]...
 func (e *Entry) Encode() ([]byte, error) {
-	b := make([]byte, 0, 160+8*len(e.Links)+66*len(e.Signed.Signatures)+len(e.Signed.Event)+len(e.Genesis))
+	b := make([]byte, 0, 160+8*len(e.Links)+66*len(e.Signed.Signatures)+len(e.Signed.Event)+len(e.Genesis)+len(e.Note)+32*len(e.Proof))
 	b = append(b, EntryVersion, byte(e.Kind))
 	b = binary.BigEndian.AppendUint64(b, e.Index)
 	b = binary.BigEndian.AppendUint64(b, e.RecordedAt)
@@ -63,21 +73,36 @@ func (e *Entry) Encode() ([]byte, error) {
 	for _, link := range e.Links {
 		b = binary.BigEndian.AppendUint64(b, link)
 	}
-	payload := e.Genesis
-	if e.Kind == KindEvent {
+	switch e.Kind {
+	case KindEvent, KindGovernance:
 		b = append(b, byte(len(e.Signed.Signatures)))
 		for _, signature := range e.Signed.Signatures {
 			b = binary.BigEndian.AppendUint16(b, uint16(len(signature)))
 			b = append(b, signature...)
 		}
-		payload = e.Signed.Event
+		b = appendPayload(b, e.Signed.Event)
+	case KindHandover:
+		if len(e.Proof) > HandoverProofMax {
+			return nil, fmt.Errorf("%w: a proof of %d hashes, at most %d", ErrEntry, len(e.Proof), HandoverProofMax)
+		}
+		b = binary.BigEndian.AppendUint16(b, uint16(len(e.Note)))
+		b = append(b, e.Note...)
+		b = append(b, byte(len(e.Proof)))
+		for i := range e.Proof {
+			b = append(b, e.Proof[i][:]...)
+		}
+	default:
+		b = appendPayload(b, e.Genesis)
 	}
-	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
-	b = append(b, payload...)
 	if len(b) > EntryBytesMax {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrEntry, len(b), EntryBytesMax)
 	}
 	return b, nil
+}
+
+func appendPayload(b, payload []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
+	return append(b, payload...)
 }
 
 // DecodeEntry reads what Encode writes and nothing else: no version, kind or
@@ -100,7 +125,7 @@ func DecodeEntry(b []byte) (*Entry, error) {
 		e.Links = append(e.Links, r.uint64())
 	}
 	switch e.Kind {
-	case KindEvent:
+	case KindEvent, KindGovernance:
 		signatures := int(r.uint8())
 		if signatures == 0 || signatures > SignersMax {
 			return nil, fmt.Errorf("%w: %d signatures, expected 1 to %d", ErrEntry, signatures, SignersMax)
@@ -111,6 +136,17 @@ func DecodeEntry(b []byte) (*Entry, error) {
 		e.Signed.Event = r.take(int(r.uint32()))
 	case KindGenesis:
 		e.Genesis = r.take(int(r.uint32()))
+	case KindHandover:
+		e.Note = r.take(int(r.uint16()))
+		hashes := int(r.uint8())
+		if hashes > HandoverProofMax {
+			return nil, fmt.Errorf("%w: a proof of %d hashes, at most %d", ErrEntry, hashes, HandoverProofMax)
+		}
+		for range hashes {
+			var h merkle.Hash
+			copy(h[:], r.take(len(h)))
+			e.Proof = append(e.Proof, h)
+		}
 	default:
 		return nil, fmt.Errorf("%w: kind %d is unknown to this version", ErrEntry, e.Kind)
 	}

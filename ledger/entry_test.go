@@ -17,6 +17,9 @@ func testEntries() []*Entry {
 		{Kind: KindEvent, Index: 1, RecordedAt: 2, Prev: merkle.Hash{3}, Signed: SignedEvent{Event: []byte("event"), Signatures: [][]byte{bytes.Repeat([]byte{4}, 64)}}},
 		{Kind: KindEvent, Index: 1<<64 - 1, RecordedAt: 1<<64 - 1, Prev: merkle.Hash{31: 9}, Links: []uint64{0, 7, 1<<64 - 2},
 			Signed: SignedEvent{Event: []byte{0}, Signatures: [][]byte{{1}, bytes.Repeat([]byte{5}, 300), {2, 3}}}},
+		{Kind: KindGovernance, Index: 3, RecordedAt: 4, Prev: merkle.Hash{5}, Links: []uint64{0}, Signed: SignedEvent{Event: []byte("event"), Signatures: [][]byte{bytes.Repeat([]byte{4}, 64)}}},
+		{Kind: KindHandover, Index: 5, RecordedAt: 6, Prev: merkle.Hash{7}, Note: []byte("a note\n"), Proof: []merkle.Hash{{8}, {31: 9}}},
+		{Kind: KindHandover, Index: 5, RecordedAt: 6, Prev: merkle.Hash{7}, Note: []byte("a note\n")},
 	}
 }
 
@@ -85,7 +88,7 @@ func TestEntryRefused(t *testing.T) {
 		{"version 0", func(b []byte) []byte { b[0] = 0; return b }},
 		{"version 2", func(b []byte) []byte { b[0] = 2; return b }},
 		{"kind 0", func(b []byte) []byte { b[1] = 0; return b }},
-		{"kind governance, reserved", func(b []byte) []byte { b[1] = 3; return b }},
+		{"kind 5", func(b []byte) []byte { b[1] = 5; return b }},
 		{"kind 255", func(b []byte) []byte { b[1] = 255; return b }},
 		{"503 links", func(b []byte) []byte {
 			binary.BigEndian.PutUint16(b[50:], LinksMax+1)
@@ -132,6 +135,44 @@ func TestEntryLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := DecodeEntry(append(b, 0)); !errors.Is(err, ErrEntry) {
+		t.Fatal(err)
+	}
+}
+
+// TestHandoverLimits: a proof has HandoverProofMax hashes and no more, and a note
+// fills an entry and no more.
+func TestHandoverLimits(t *testing.T) {
+	entry := &Entry{Kind: KindHandover, Proof: make([]merkle.Hash, HandoverProofMax)}
+	b, err := entry.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DecodeEntry(b); err != nil {
+		t.Fatal(err)
+	}
+	entry.Note = make([]byte, EntryBytesMax-len(b))
+	if b, err = entry.Encode(); err != nil || len(b) != EntryBytesMax {
+		t.Fatalf("%v, %d bytes", err, len(b))
+	}
+	if _, err := DecodeEntry(b); err != nil {
+		t.Fatal(err)
+	}
+	for _, note := range []int{len(entry.Note) + 1, 1 << 16, 1<<16 + 1} {
+		entry.Note = make([]byte, note)
+		if _, err := entry.Encode(); !errors.Is(err, ErrEntry) {
+			t.Fatalf("a note of %d bytes: %v", note, err)
+		}
+	}
+	entry.Note, entry.Proof = nil, make([]merkle.Hash, HandoverProofMax+1)
+	if _, err := entry.Encode(); !errors.Is(err, ErrEntry) {
+		t.Fatal(err)
+	}
+	entry.Proof = entry.Proof[1:]
+	if b, err = entry.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	b[54]++ // behind 52 bytes and the length of the note
+	if _, err := DecodeEntry(append(b, make([]byte, 32)...)); !errors.Is(err, ErrEntry) {
 		t.Fatal(err)
 	}
 }

@@ -51,8 +51,8 @@ type Event struct {
 	NotAfter    uint64 // unix milliseconds
 	Group       *Group // nil outside a group
 	Commitments []Commitment
-	// Item is the item the event moves; nil for events about parties and keys
-	// and for a registration, which creates its item.
+	// Item is the item the event moves; nil for events about parties, keys and
+	// policies and for a registration, which creates its item.
 	Item *ItemRef
 	// Body is one of the body messages of custodyv1.Event, such as
 	// *custodyv1.Offer. Byte fields of fixed length have that length.
@@ -110,6 +110,10 @@ func body(message *custodyv1.Event) (any, *ItemRef) {
 		return b.KeyAdd, nil
 	case *custodyv1.Event_KeyRevoke:
 		return b.KeyRevoke, nil
+	case *custodyv1.Event_PolicyPropose:
+		return b.PolicyPropose, nil
+	case *custodyv1.Event_PolicyApprove:
+		return b.PolicyApprove, nil
 	case *custodyv1.Event_ItemRegister:
 		return b.ItemRegister, nil
 	case *custodyv1.Event_ItemVoid:
@@ -212,6 +216,15 @@ func (e *Event) Output() (ItemID, bool) {
 		return ItemID{}, false
 	}
 	return NewItemID(e.ID, 0), true
+}
+
+// Kind is the kind of entry that holds the event.
+func (e *Event) Kind() Kind {
+	switch e.Body.(type) {
+	case *custodyv1.PolicyPropose, *custodyv1.PolicyApprove:
+		return KindGovernance
+	}
+	return KindEvent
 }
 
 // Parties lists the parties to whose records the entry of this event links: the

@@ -101,6 +101,15 @@ func code(n protowire.Number, name string) field {
 	return field{number: n, name: name, shape: shapeString, max: codeBytesMax, alphabet: upperOrDigit}
 }
 
+// nodeID is a node's id as the genesis writes it.
+func nodeID(n protowire.Number, name string) field {
+	return field{number: n, name: name, shape: shapeString, max: nodeIDBytesMax, alphabet: lowerDigitHyphen}
+}
+
+func lowerDigitHyphen(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-'
+}
+
 func upperOrDigit(r rune) bool { return r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' }
 
 // latinName permits composed Latin letters beside identifier: no combining mark, no letter of another script that looks
@@ -183,6 +192,20 @@ var (
 		fixed(1, "key_id", idBytes).must(),
 		choice(2, "reason", 4).must(),
 	}}
+	nodeKeysV1 = &message{name: "NodeKeys", fields: []field{
+		nodeID(1, "node_id").must(),
+		publicKey(2, "log_key").must(),
+		publicKey(3, "cosigner_key").must(),
+		publicKey(4, "statement_key").must(),
+	}}
+	policyProposeV1 = &message{name: "PolicyPropose", fields: []field{
+		fixed(1, "base", len(PolicyID{})).must(),
+		number(2, "quorum", NodesMax).must(),
+		nested(3, "node", nodeKeysV1),
+	}}
+	policyApproveV1 = &message{name: "PolicyApprove", fields: []field{
+		fixed(1, "proposal", hashBytes).must(),
+	}}
 	itemRegisterV1 = &message{name: "ItemRegister", fields: []field{
 		choice(1, "material", 3).must(),
 		choice(2, "form", 2).must(),
@@ -246,6 +269,8 @@ var (
 		nested(18, "party_suspend", partySuspendV1),
 		nested(19, "key_add", keyAddV1),
 		nested(20, "key_revoke", keyRevokeV1),
+		nested(21, "policy_propose", policyProposeV1),
+		nested(22, "policy_approve", policyApproveV1),
 		nested(32, "item_register", itemRegisterV1),
 		nested(33, "item_void", itemVoidV1),
 		nested(40, "offer", offerV1),

@@ -19,6 +19,9 @@ const (
 	// LinksMax is the number of links of an entry: one for each of two parties and
 	// for each item.
 	LinksMax = 2 + ChangeItemsMax
+	// HandoverProofMax is the number of hashes of the consistency proof in a
+	// handover: no tree of 2^64 leaves or fewer needs more.
+	HandoverProofMax = 65
 	// CommitmentsMax is the number of private fields of one event.
 	CommitmentsMax = 8
 	// OriginComponentsMax is the number of origin components of one item.

@@ -83,6 +83,19 @@ const (
 	NotReleaser        Reason = "NOT_RELEASER"        // another party released it
 )
 
+// Policy.
+const (
+	PolicyStale     Reason = "POLICY_STALE"     // not based on the policy in force
+	PolicyPending   Reason = "POLICY_PENDING"   // an adopted policy waits for its handover
+	PolicyUnchanged Reason = "POLICY_UNCHANGED" // the policy in force says the same
+	QuorumInvalid   Reason = "QUORUM_INVALID"   // not a majority of the nodes, or more than all
+	UnknownNode     Reason = "UNKNOWN_NODE"     // the association has no such node in the policy
+	NoNode          Reason = "NO_NODE"          // the association has no node in the policy
+	UnknownProposal Reason = "UNKNOWN_PROPOSAL" // no such open proposal
+	AlreadyApproved Reason = "ALREADY_APPROVED" // nothing to change
+	HandoverInvalid Reason = "HANDOVER_INVALID" // a handover that the log does not bear out
+)
+
 // Groups.
 const (
 	GroupIncomplete Reason = "GROUP_INCOMPLETE" // not all events of the group, each once, in order
@@ -152,6 +165,15 @@ var Reasons = []Reason{
 	ItemOutside,
 	ItemNotOutside,
 	NotReleaser,
+	PolicyStale,
+	PolicyPending,
+	PolicyUnchanged,
+	QuorumInvalid,
+	UnknownNode,
+	NoNode,
+	UnknownProposal,
+	AlreadyApproved,
+	HandoverInvalid,
 	GroupIncomplete,
 	GroupMixed,
 	GroupTooLarge,

@@ -117,8 +117,10 @@ func specType(f *field) string {
 		return "term"
 	case f.alphabet('é'):
 		return "name"
-	case f.alphabet('a'):
+	case f.alphabet('a') && f.alphabet('A'):
 		return "word"
+	case f.alphabet('a'):
+		return "node"
 	}
 	return "code"
 }

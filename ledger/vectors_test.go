@@ -788,7 +788,7 @@ func makeLogVectors(t testing.TB, l *vectorLog) logVectors {
 	}
 	refuse("version 2", spoil(0, 2))
 	refuse("kind 0", spoil(1, 0))
-	refuse("kind 3, reserved", spoil(1, 3))
+	refuse("kind 5", spoil(1, 5))
 	refuse("no signature", spoil(end, 0))
 	refuse("9 signatures", slices.Concat(good[:end], []byte{9}, make([]byte, 16), good[end+1:]))
 	refuse("503 links", slices.Concat(good[:50], []byte{1, 0xf7}, make([]byte, 503*8), good[end:]))

@@ -110,6 +110,9 @@ func sample(f *field) []*node {
 	default:
 		n.wireType = protowire.BytesType
 		n.bytes = []byte(strings.Repeat("A", max(f.size, 1)))
+		if f.shape == shapeString && !f.alphabet('A') {
+			n.bytes = []byte("a")
+		}
 		if f.first != 0 {
 			n.bytes = testKey(f.name).Public().Bytes()
 		}
@@ -194,7 +197,11 @@ func isOpen(f *field) bool    { return f.shape >= shapeBytes && f.shape <= shape
 func isTerm(f *field) bool    { return f.words != "" }
 func isText(f *field) bool    { return f.shape == shapeString }
 func atMost(n *node, length int) {
-	n.bytes = []byte(strings.Repeat("A", length))
+	letter := "A"
+	if f := n.field; f.shape == shapeString && !f.alphabet('A') {
+		letter = "a"
+	}
+	n.bytes = []byte(strings.Repeat(letter, length))
 }
 
 func edit(f func(n *node)) func(*[]*node, int) {

@@ -86,7 +86,7 @@ func (w *window) first(want *item) *Finding {
 	if found.wrong != nil {
 		return found.wrong.at(w.start.Size)
 	}
-	if found.candidate.ID == want.candidate.ID {
+	if found.candidate.Event != nil && want.candidate.Event != nil && found.candidate.ID == want.candidate.ID {
 		if wrong := differingLinks(w.start.Size, want.candidate.Event, want.entry.Links, found.entry.Links); wrong != nil {
 			return wrong
 		}

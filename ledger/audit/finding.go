@@ -36,6 +36,9 @@ const (
 	EventRepeated Kind = "event-repeated"
 	// RuleBroken: the rules refuse the event; Reason says which.
 	RuleBroken Kind = "rule-broken"
+	// HandoverWrong: an entry brings a policy into force that is not adopted, or by
+	// a note that is not final, does not cover the adoption, or is not of this ledger.
+	HandoverWrong Kind = "handover-wrong"
 	// GroupBroken: a group is not whole, contiguous and recorded at one time.
 	GroupBroken Kind = "group-broken"
 	// OpeningWrong: an opening beside the entry fits no commitment in it.
@@ -62,7 +65,7 @@ type Finding struct {
 	Source   string        `json:"source,omitempty"` // name of the source, set by the Auditor
 	Index    uint64        `json:"index"`
 	Kind     Kind          `json:"kind"`
-	Reason   ledger.Reason `json:"reason,omitempty"` // EventInvalid, SignatureBad, RuleBroken, GroupBroken, OpeningWrong
+	Reason   ledger.Reason `json:"reason,omitempty"` // EventInvalid, SignatureBad, RuleBroken, HandoverWrong, GroupBroken, OpeningWrong
 	Field    string        `json:"field,omitempty"`  // path of the field that Reason is about
 	Expected string        `json:"expected,omitempty"`
 	Found    string        `json:"found,omitempty"`

@@ -101,28 +101,66 @@ func (r *Replayer) replay(view rules.View, entries *Verified, end *TreeHead) (ru
 // those confirmed, then of those that are only probed for what is wrong with
 // them. The block is what was confirmed before the finding.
 func (r *Replayer) judge(view rules.View, confirmed, probed []item) (rules.Block, *Finding) {
-	sequencer := rules.NewSequencer(r.id, r.rulesVersion, view, r.head)
+	run := r.run(view)
 	block := rules.Block{Entries: make([]rules.Sequenced, 0, len(confirmed))}
 	wrong := eachSubmission(confirmed, func(items []item) *Finding {
-		appended, wrong := judgeSubmission(sequencer, items)
+		appended, wrong := run.judge(items)
 		block.Entries = append(block.Entries, appended...)
 		return wrong
 	})
 	if wrong == nil {
 		wrong = eachSubmission(probed, func(items []item) *Finding {
-			_, wrong := judgeSubmission(sequencer, items)
+			_, wrong := run.judge(items)
 			return wrong
 		})
 	}
 	if wrong != nil || len(probed) > 0 {
-		sequencer = again(rules.NewSequencer(r.id, r.rulesVersion, view, r.head), confirmed[:len(block.Entries)])
+		// A second time, to have the changes of exactly what held.
+		run = r.run(view)
+		eachSubmission(confirmed[:len(block.Entries)], func(items []item) *Finding {
+			_, wrong := run.judge(items)
+			return wrong
+		})
 	}
-	block.Changes = sequencer.Changes()
-	for i := range block.Entries {
-		r.frontier.Append(block.Entries[i].Leaf, nil)
-	}
-	r.head = sequencer.Head()
+	block.Changes = run.sequencer.Changes()
+	r.frontier, r.head = run.tree, run.sequencer.Head()
 	return block, wrong
+}
+
+// run judges entries behind a verified head, one submission after another.
+type run struct {
+	sequencer *rules.Sequencer
+	tree      merkle.Frontier // of what the sequencer has
+}
+
+func (r *Replayer) run(view rules.View) *run {
+	return &run{sequencer: rules.NewSequencer(r.id, r.rulesVersion, view, r.head), tree: r.frontier}
+}
+
+// judge runs the rules on one submission, or on one handover, and demands
+// byte-equal entries.
+func (r *run) judge(items []item) (appended []rules.Sequenced, wrong *Finding) {
+	if items[0].handover() {
+		appended, wrong = r.judgeHandover(&items[0])
+	} else {
+		appended, wrong = judgeSubmission(r.sequencer, items)
+	}
+	for i := range appended {
+		r.tree.Append(appended[i].Leaf, nil)
+	}
+	return appended, wrong
+}
+
+func (r *run) judgeHandover(it *item) ([]rules.Sequenced, *Finding) {
+	index := r.sequencer.Head().Size
+	appended, rejection := r.sequencer.Handover(it.entry.Note, it.entry.Proof, r.tree.Root(), it.entry.RecordedAt)
+	if rejection != nil {
+		return nil, refused(index, HandoverWrong, rejection)
+	}
+	if wrong := compare(&appended, it); wrong != nil {
+		return nil, wrong
+	}
+	return []rules.Sequenced{appended}, nil
 }
 
 // eachSubmission cuts items where submissions end; the last one may be cut
@@ -130,7 +168,7 @@ func (r *Replayer) judge(view rules.View, confirmed, probed []item) (rules.Block
 func eachSubmission(items []item, judge func([]item) *Finding) *Finding {
 	for len(items) > 0 {
 		count := 1
-		if group := items[0].candidate.Group; group != nil {
+		if group := items[0].group(); group != nil {
 			count = min(int(group.Count), len(items))
 		}
 		if wrong := judge(items[:count]); wrong != nil {
@@ -171,12 +209,15 @@ func judgeSubmission(sequencer *rules.Sequencer, items []item) ([]rules.Sequence
 	return appended, nil
 }
 
-// compare demands that an entry is what the rules make of its event.
+// compare demands that an entry is what the rules make of what it holds.
 func compare(want *rules.Sequenced, found *item) *Finding {
 	if bytes.Equal(want.Bytes, found.raw) {
 		return nil
 	}
 	index := want.Entry.Index
+	if found.handover() {
+		return find(index, EntryDiffers, "the entry is not what the rules make of its note").against(want.Leaf, found.leaf)
+	}
 	if wrong := differingLinks(index, found.candidate.Event, want.Entry.Links, found.entry.Links); wrong != nil {
 		return wrong
 	}
@@ -199,14 +240,4 @@ func differingLinks(index uint64, event *ledger.Event, want, found []uint64) *Fi
 		}
 	}
 	return nil
-}
-
-// again runs items that held a second time, to have the changes of exactly
-// these.
-func again(sequencer *rules.Sequencer, items []item) *rules.Sequencer {
-	eachSubmission(items, func(items []item) *Finding {
-		sequencer.Append(submissionOf(items), items[0].entry.RecordedAt)
-		return nil
-	})
-	return sequencer
 }

@@ -24,7 +24,7 @@ type State struct {
 	head    ledger.Head
 	edge    edge
 
-	events  []ledger.EventID // by entry index; zero for the genesis
+	events  []ledger.EventID // by entry index; zero for the genesis and handovers
 	eventAt *table[ledger.EventID]
 
 	parties []rules.Party
@@ -39,6 +39,8 @@ type State struct {
 
 	registrations  []registrationRow
 	registrationAt *table[registrationKey]
+
+	policy rules.PolicyState
 }
 
 type keyRow struct {
@@ -132,7 +134,11 @@ func (s *State) Apply(block rules.Block) {
 		if e.Entry.Index != s.head.Size || e.Entry.Prev != s.head.LastLeaf {
 			panic(fmt.Sprintf("audit: a block with entry %d was applied to a state of size %d", e.Entry.Index, s.head.Size))
 		}
-		s.addEvent(e.Candidate.ID)
+		if e.Candidate.Event == nil {
+			s.events = append(s.events, ledger.EventID{})
+		} else {
+			s.addEvent(e.Candidate.ID)
+		}
 		s.advance(e.Leaf, e.Entry.RecordedAt)
 	}
 	s.put(block.Changes)
@@ -160,6 +166,9 @@ func (s *State) put(changes rules.Changes) {
 	}
 	for _, r := range changes.Registrations {
 		s.putRegistration(r)
+	}
+	if changes.Policy != nil {
+		s.policy = *changes.Policy
 	}
 }
 
@@ -306,3 +315,6 @@ func (s *State) EventIndex(id ledger.EventID) (uint64, bool) {
 	row, ok := s.eventAt.find(id)
 	return uint64(row), ok
 }
+
+// Policy implements rules.View.
+func (s *State) Policy() rules.PolicyState { return s.policy }

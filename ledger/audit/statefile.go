@@ -23,7 +23,7 @@ import (
 //	u32 length, genesis file
 //	u64 size | leaf hash of the last entry [32] | its recorded time u64 | root [32]
 //	tree: for level 0 to 7 the (size / 256^level) mod 256 hashes of the incomplete tile
-//	size × event id [32], zero for entry 0
+//	size × event id [32], zero for entry 0 and handovers
 //	u32 parties:       id [20] | association u8 | name | country | role u32 | admitted u64 | last entry u64
 //	                   u16 memberships: association [20] | suspended u8
 //	                   u16 keys: key id [20]
@@ -35,6 +35,10 @@ import (
 //	  a holder is      0 u8 | party u32 row, or
 //	                   1 u8 | reason u32 | country | since u64 | released by u32 row
 //	u32 registrations: party u32 row | reference [16] | item u32 row
+//	policy in force | its handover u64, 0 for the first | policy before, where that is not 0
+//	adopted at u64, 0 for none | u16 proposals: index u64 | quorum u32 | u8 nodes, 0 or 1: node u8 row | keys | u8 approvals: party u32 row
+//	  a policy is      quorum u32 | for every node of the genesis: keys
+//	  keys are         log, cosigner, statement, each a wire form
 //	SHA-256 of everything above
 //
 // A text is a u16 length and bytes. A state has exactly one file. The checksum
@@ -83,6 +87,7 @@ func (s *State) Save(to io.Writer) error {
 		w.bytes(r.reference[:])
 		w.uint32(int(r.item))
 	}
+	w.policyState(s)
 	sum := w.sum.Sum(nil)
 	w.bytes(sum)
 	if w.err != nil {
@@ -316,6 +321,7 @@ func (r *stateReader) state() *State {
 	r.each(uint64(r.uint32()), func() { r.key(s) })
 	r.each(uint64(r.uint32()), func() { r.item(s) })
 	r.each(uint64(r.uint32()), func() { r.registration(s) })
+	r.policyState(s)
 	return s
 }
 
@@ -371,12 +377,12 @@ func (r *stateReader) event(s *State) {
 	if r.err != nil {
 		return
 	}
-	genesis := len(s.events) == 0
-	if _, known := s.eventAt.find(id); known || genesis != (id == ledger.EventID{}) {
+	none := id == ledger.EventID{}
+	if _, known := s.eventAt.find(id); known || len(s.events) == 0 && !none {
 		r.fail("event %s stands at entry %d", id, len(s.events))
 		return
 	}
-	if genesis {
+	if none {
 		s.events = append(s.events, id)
 		return
 	}

@@ -30,18 +30,18 @@ func prefixes(w *world) (states []*State, of []int) {
 		states = append(states, clone)
 		items := clone.Replayer().Verify(raws(w.entries[at:])).items
 		count := 1
-		if group := items[0].candidate.Group; group != nil {
+		if group := items[0].group(); group != nil {
 			count = int(group.Count)
 		}
 		for range count {
 			of = append(of, len(states)-1)
 		}
-		sequencer := rules.NewSequencer(w.id, 1, state, state.Head())
-		appended, wrong := judgeSubmission(sequencer, items[:count])
+		run := state.Replayer().run(state)
+		appended, wrong := run.judge(items[:count])
 		if wrong != nil {
 			w.Fatal(wrong)
 		}
-		state.Apply(rules.Block{Entries: appended, Changes: sequencer.Changes()})
+		state.Apply(rules.Block{Entries: appended, Changes: run.sequencer.Changes()})
 		at += count
 	}
 	return states, of
@@ -111,7 +111,7 @@ func TestFieldKinds(t *testing.T) {
 		kind  Kind
 	}{
 		{"version", 0, EntryUndecodable},
-		{"kind", 1, EntryUndecodable},
+		{"kind", 1, EntryDiffers},
 		{"index", 9, OutOfPlace},
 		{"recorded time", 17, ChainBroken},
 		{"prev", 18, ChainBroken},

@@ -29,11 +29,22 @@ func (v *Verified) Len() int { return len(v.items) }
 type item struct {
 	raw       []byte
 	leaf      merkle.Hash
-	entry     *ledger.Entry // nil if the bytes are no entry
-	candidate ledger.Candidate
+	entry     *ledger.Entry    // nil if the bytes are no entry
+	candidate ledger.Candidate // its event is nil for a handover
 	// wrong is what does not hold about the entry by itself, nil if all does.
 	// The replay sets its index.
 	wrong *Finding
+}
+
+// handover tells whether the item is an entry that no event stands in.
+func (it *item) handover() bool { return it.entry.Kind == ledger.KindHandover }
+
+// group gives the group that the item's event stands in, or nil.
+func (it *item) group() *ledger.Group {
+	if it.candidate.Event == nil {
+		return nil
+	}
+	return it.candidate.Group
 }
 
 // verifyPiece is how many entries one core takes at a time.
@@ -68,7 +79,7 @@ func (r *Replayer) verifyRun(entries []Raw, items []item) {
 	owners := make([]int, 0, len(entries))
 	for i, raw := range entries {
 		items[i] = r.decode(raw)
-		if items[i].wrong == nil {
+		if items[i].wrong == nil && !items[i].handover() {
 			events = append(events, items[i].candidate.Event)
 			owners = append(owners, i)
 		}
@@ -90,8 +101,14 @@ func (r *Replayer) decode(raw Raw) item {
 		return it
 	}
 	it.entry = entry
-	if entry.Kind != ledger.KindEvent {
+	switch entry.Kind {
+	case ledger.KindGenesis:
 		it.wrong = find(0, EntryUndecodable, "only entry 0 is a genesis").against(kindText(ledger.KindEvent), kindText(entry.Kind))
+		return it
+	case ledger.KindHandover:
+		if len(entry.Links) > 0 {
+			it.wrong = find(0, LinkWrong, "a handover has no links").against(0, len(entry.Links))
+		}
 		return it
 	}
 	event, rejection := ledger.DecodeEvent(r.rulesVersion, entry.Signed)
@@ -100,6 +117,10 @@ func (r *Replayer) decode(raw Raw) item {
 		return it
 	}
 	it.candidate.Event = event
+	if entry.Kind != event.Kind() {
+		it.wrong = find(0, EntryDiffers, "the entry is not of the kind that its event belongs to").against(kindText(event.Kind()), kindText(entry.Kind))
+		return it
+	}
 	if len(raw.Openings) == 0 {
 		return it
 	}

@@ -167,7 +167,7 @@ func (w *window) content(at int) *Finding {
 // group checks that groups are contiguous, in order, and of one time.
 func (w *window) group(at int) *Finding {
 	it := &w.items[at]
-	group := it.candidate.Group
+	group := it.group()
 	if w.openGroup < 0 {
 		if group == nil {
 			return nil

@@ -70,6 +70,15 @@ func (o *overlay) EventIndex(id ledger.EventID) (uint64, bool) {
 	return o.under.EventIndex(id)
 }
 
+func (o *overlay) Policy() PolicyState {
+	if o.changes.Policy != nil {
+		return *o.changes.Policy
+	}
+	return o.under.Policy()
+}
+
+func (o *overlay) putPolicy(s PolicyState) { o.changes.Policy = &s }
+
 func (o *overlay) putParty(p Party) {
 	put(o.parties, p.ID, &o.changes.Parties, p)
 }
@@ -113,6 +122,9 @@ func (o *overlay) mergeInto(under *overlay) {
 	}
 	for _, r := range o.changes.Registrations {
 		under.putRegistration(r)
+	}
+	if o.changes.Policy != nil {
+		under.putPolicy(*o.changes.Policy)
 	}
 	for _, id := range o.eventOrder {
 		under.putEvent(id, o.events[id])

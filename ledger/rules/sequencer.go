@@ -17,7 +17,8 @@ type Sequencer struct {
 	head         ledger.Head
 }
 
-// Sequenced is an entry that was appended.
+// Sequenced is an entry that was appended. A handover has no candidate; its event
+// is nil.
 type Sequenced struct {
 	Entry     *ledger.Entry
 	Bytes     []byte
@@ -98,7 +99,7 @@ func (s *Sequencer) step(state *overlay, head ledger.Head, candidate ledger.Cand
 		return Sequenced{}, rejection
 	}
 	entry := &ledger.Entry{
-		Kind:       ledger.KindEvent,
+		Kind:       candidate.Kind(),
 		Index:      head.Size,
 		RecordedAt: at,
 		Prev:       head.LastLeaf,

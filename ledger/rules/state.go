@@ -24,6 +24,7 @@ type View interface {
 	Registration(ledger.PartyID, ledger.Reference) (ledger.ItemID, bool)
 	// EventIndex gives the index of the entry that holds an event.
 	EventIndex(ledger.EventID) (uint64, bool)
+	Policy() PolicyState
 }
 
 // Party is a dealer or an association.
@@ -55,7 +56,7 @@ func (p Party) Suspended() bool {
 	return !p.Association
 }
 
-// Key is a registered signing key.
+// Key is a registered key. A key of a node has no scope.
 type Key struct {
 	Public   sign.PublicKey
 	Party    ledger.PartyID
@@ -155,4 +156,5 @@ type Changes struct {
 	Keys          []Key
 	Items         []Item
 	Registrations []Registration
+	Policy        *PolicyState // nil if it stayed as it was
 }

@@ -54,6 +54,10 @@ func (j *judge) rule() rule {
 		return rule{dealer, administer, keys, true, func() *ledger.Rejection { return j.keyAdd(b) }}
 	case *custodyv1.KeyRevoke:
 		return rule{dealer, administer, nil, true, func() *ledger.Rejection { return j.keyRevoke(b) }}
+	case *custodyv1.PolicyPropose:
+		return rule{association, administer, nodeKeys(b.Node), false, func() *ledger.Rejection { return j.policyPropose(b) }}
+	case *custodyv1.PolicyApprove:
+		return rule{association, administer, nil, false, func() *ledger.Rejection { return j.policyApprove(b) }}
 	case *custodyv1.ItemRegister:
 		return rule{dealer, register, nil, false, func() *ledger.Rejection { return j.itemRegister(b) }}
 	case *custodyv1.ItemVoid:
@@ -73,6 +77,14 @@ func (j *judge) rule() rule {
 		return rule{dealer, register | receive, nil, false, j.reenter}
 	}
 	panic("rules: an event body without a rule")
+}
+
+func nodeKeys(node *custodyv1.NodeKeys) []newKey {
+	if node == nil {
+		return nil
+	}
+	const path = "policy_propose.node."
+	return []newKey{{path + "log_key", node.LogKey}, {path + "cosigner_key", node.CosignerKey}, {path + "statement_key", node.StatementKey}}
 }
 
 // offerScopes: handing over custody and passing title are separate rights.

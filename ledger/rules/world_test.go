@@ -19,6 +19,7 @@ type memory struct {
 	items         map[ledger.ItemID]rules.Item
 	registrations map[ledger.PartyID]map[ledger.Reference]ledger.ItemID
 	events        map[ledger.EventID]uint64
+	policy        rules.PolicyState
 }
 
 func (m *memory) Party(id ledger.PartyID) (rules.Party, bool) { p, ok := m.parties[id]; return p, ok }
@@ -29,6 +30,8 @@ func (m *memory) Registration(p ledger.PartyID, r ledger.Reference) (ledger.Item
 	return i, ok
 }
 func (m *memory) EventIndex(id ledger.EventID) (uint64, bool) { i, ok := m.events[id]; return i, ok }
+
+func (m *memory) Policy() rules.PolicyState { return m.policy }
 
 func (m *memory) write(c rules.Changes) {
 	for _, p := range c.Parties {
@@ -45,6 +48,9 @@ func (m *memory) write(c rules.Changes) {
 			m.registrations[r.Party] = map[ledger.Reference]ledger.ItemID{}
 		}
 		m.registrations[r.Party][r.Reference] = r.Item
+	}
+	if c.Policy != nil {
+		m.policy = *c.Policy
 	}
 }
 

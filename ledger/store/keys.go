@@ -35,6 +35,7 @@ var (
 	metaFormat   = []byte("mformat")   // u32: layout of keys and values
 	metaGenesis  = []byte("mgenesis")  // the genesis file
 	metaHead     = []byte("mhead")     // storedHead
+	metaPolicy   = []byte("mpolicy")   // rules.PolicyState
 	metaPosition = []byte("mposition") // ledger.Position, absent before the first
 	metaPointer  = []byte("mpointer")  // ledger.Pointer, absent before the first
 	metaTarget   = []byte("mtarget")   // ledger.Pointer, absent unless catching up

@@ -20,7 +20,7 @@ import (
 
 // formatVersion is the version of keys and values. It is raised when a change
 // to them cannot be told by a value's own version.
-const formatVersion = 1
+const formatVersion = 2
 
 // Create founds a ledger in a folder that is empty or does not exist; it is on
 // disk on return. A crash in the middle leaves a folder that Open refuses with
@@ -148,7 +148,6 @@ func (unlockedFS) Lock(string) (io.Closer, error) { return io.NopCloser(nil), ni
 
 func (s *Store) setGenesis(genesis *ledger.Genesis, file []byte) {
 	s.genesis, s.genesisFile, s.id = genesis, file, ledger.GenesisID(file)
-	s.policy = genesis.Policy()
 	s.frontier = &merkle.Frontier{}
 	s.state.Store(&state{})
 }

@@ -157,6 +157,9 @@ func (r reading) state() (*state, error) {
 	if st.head, err = r.stored(); err != nil {
 		return nil, err
 	}
+	if st.policy, err = r.policy(); err != nil {
+		return nil, err
+	}
 	_, err = r.get(metaPosition, "the applied position", func(v []byte) (err error) {
 		st.position, err = ledger.ParsePosition(v)
 		return err
@@ -172,6 +175,18 @@ func (r reading) state() (*state, error) {
 	}
 	st.target, err = r.pointer(metaTarget, "the catch-up target")
 	return st, err
+}
+
+func (r reading) policy() (rules.PolicyState, error) {
+	var policy rules.PolicyState
+	found, err := r.get(metaPolicy, "the policy", func(v []byte) (err error) {
+		policy, err = decodePolicy(v)
+		return err
+	})
+	if err == nil && !found {
+		err = corrupt(nil, "there is no policy")
+	}
+	return policy, err
 }
 
 func (r reading) pointer(key []byte, what string) (*ledger.Pointer, error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/ledger/rules"
 )
 
 // Store is an open ledger folder.
@@ -37,7 +38,6 @@ type Store struct {
 	genesis     *ledger.Genesis
 	genesisFile []byte
 	id          ledger.LedgerID
-	policy      ledger.Policy
 
 	writing  sync.Mutex
 	frontier *merkle.Frontier // under writing
@@ -57,6 +57,7 @@ type Store struct {
 // state is immutable; every write makes a new one.
 type state struct {
 	head     storedHead
+	policy   rules.PolicyState
 	position ledger.Position
 	pointer  *ledger.Pointer
 	target   *ledger.Pointer

@@ -74,16 +74,24 @@ func (v *view) EventIndex(id ledger.EventID) (uint64, bool) {
 	return index, ok && err == nil
 }
 
+// Policy implements rules.View.
+func (v *view) Policy() rules.PolicyState {
+	policy, err := v.policy()
+	v.fail(err)
+	return policy
+}
+
 // applyView is the view of one apply. It remembers the items that were read:
 // what an item was before decides which index entries change.
 type applyView struct {
 	view
 	cache *stateCache
+	now   rules.PolicyState
 	items map[ledger.ItemID]rules.Item
 }
 
-func newApplyView(r reading, cache *stateCache) *applyView {
-	return &applyView{view: view{reading: r}, cache: cache, items: map[ledger.ItemID]rules.Item{}}
+func newApplyView(r reading, cache *stateCache, policy rules.PolicyState) *applyView {
+	return &applyView{view: view{reading: r}, cache: cache, now: policy, items: map[ledger.ItemID]rules.Item{}}
 }
 
 // Party implements rules.View.
@@ -121,3 +129,6 @@ func (v *applyView) Item(id ledger.ItemID) (rules.Item, bool) {
 	}
 	return item, ok
 }
+
+// Policy implements rules.View.
+func (v *applyView) Policy() rules.PolicyState { return v.now }

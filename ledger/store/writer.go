@@ -40,7 +40,7 @@ func (s *Store) newWriter() *writer {
 	return &writer{
 		store:    s,
 		batch:    s.db.NewBatch(),
-		view:     newApplyView(reading{s.db}, &s.cached),
+		view:     newApplyView(reading{s.db}, &s.cached, s.state.Load().policy),
 		frontier: s.frontier.Clone(),
 		next:     *s.state.Load(),
 	}
@@ -64,7 +64,7 @@ func (w *writer) tree(leaves ...merkle.Hash) {
 	}
 }
 
-// block adds entries with all that is found by them. Keys of one kind are added
+// block adds entries with all that is found by them; nothing is by a handover. Keys of one kind are added
 // together: Pebble's memory table takes neighbours faster.
 func (w *writer) block(entries []rules.Sequenced) {
 	w.entries = entries
@@ -76,12 +76,17 @@ func (w *writer) block(entries []rules.Sequenced) {
 	w.tree(leaves...)
 	var index encoder
 	for _, e := range entries {
+		if e.Candidate.Event == nil {
+			continue
+		}
 		index.b = index.b[:0]
 		index.number(e.Entry.Index)
 		w.set(eventKey(e.Candidate.ID), index.b)
 	}
 	for _, e := range entries {
-		w.named(e)
+		if e.Candidate.Event != nil {
+			w.named(e)
+		}
 	}
 }
 
@@ -121,6 +126,11 @@ func (w *writer) changes(c rules.Changes) {
 	}
 	for _, r := range c.Registrations {
 		w.set(referenceKey(r.Party, r.Reference), r.Item[:])
+	}
+	if c.Policy != nil {
+		w.next.policy = *c.Policy
+		value, err := encodePolicy(*c.Policy)
+		w.put(metaPolicy, value, err)
 	}
 }
 
@@ -173,8 +183,10 @@ func (w *writer) outsideClaims(item rules.Item, add bool) {
 func (w *writer) outsideIDs(item rules.Item) ([]*custodyv1.OutsideId, error) {
 	if first := w.first(); item.Registered >= first {
 		if at := item.Registered - first; at < uint64(len(w.entries)) {
-			if body, ok := w.entries[at].Candidate.Body.(*custodyv1.ItemRegister); ok {
-				return body.OutsideIds, nil
+			if event := w.entries[at].Candidate.Event; event != nil {
+				if body, ok := event.Body.(*custodyv1.ItemRegister); ok {
+					return body.OutsideIds, nil
+				}
 			}
 		}
 		return nil, fmt.Errorf("store: item %s says it was registered by entry %d, which registers nothing", item.ID, item.Registered)

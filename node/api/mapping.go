@@ -82,6 +82,16 @@ var codeOf = map[ledger.Reason]codes.Code{
 	ledger.ItemNotOutside:     codes.FailedPrecondition,
 	ledger.NotReleaser:        codes.FailedPrecondition,
 
+	ledger.PolicyStale:     codes.FailedPrecondition,
+	ledger.PolicyPending:   codes.FailedPrecondition,
+	ledger.PolicyUnchanged: codes.FailedPrecondition,
+	ledger.QuorumInvalid:   codes.InvalidArgument,
+	ledger.UnknownNode:     codes.NotFound,
+	ledger.NoNode:          codes.PermissionDenied,
+	ledger.UnknownProposal: codes.NotFound,
+	ledger.AlreadyApproved: codes.FailedPrecondition,
+	ledger.HandoverInvalid: codes.FailedPrecondition,
+
 	ledger.GroupIncomplete: codes.InvalidArgument,
 	ledger.GroupMixed:      codes.FailedPrecondition,
 	ledger.GroupTooLarge:   codes.InvalidArgument,

@@ -8,8 +8,8 @@ import (
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
-// touched is something that a write reads or changes: an item, a party or a
-// registration's reference.
+// touched is something that a write reads or changes: an item, a party, a
+// registration's reference or the policy.
 type touched struct {
 	kind byte
 	id   [36]byte
@@ -19,6 +19,7 @@ const (
 	touchesItem byte = iota + 1
 	touchesParty
 	touchesReference
+	touchesPolicy
 )
 
 func touchedItem(id ledger.ItemID) touched {
@@ -70,6 +71,9 @@ func reach(events []*ledger.Event) (changes, reads []touched) {
 			if len(body.Reference) > 0 {
 				changes = append(changes, touchedReference(event.Party, body.Reference))
 			}
+		case *custodyv1.PolicyPropose, *custodyv1.PolicyApprove:
+			reads = append(reads, acting)
+			changes = append(changes, touched{kind: touchesPolicy})
 		case *custodyv1.Offer:
 			reads = append(reads, acting, touchedParty(body.To))
 		default:

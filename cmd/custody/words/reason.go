@@ -79,6 +79,17 @@ var sentences = map[ledger.Reason]string{
 	ledger.ItemNotOutside:     "The item is not outside the ledger; there is nothing to bring back.",
 	ledger.NotReleaser:        "Another party released the item; only that party can bring it back.",
 
+	// Policy.
+	ledger.PolicyStale:     "The proposal is based on a policy that is not in force; look at the one that is and propose anew.",
+	ledger.PolicyPending:   "A new policy is adopted and comes into force with the next final checkpoint; propose again after that.",
+	ledger.PolicyUnchanged: "The policy in force says the same already; there is nothing to change.",
+	ledger.QuorumInvalid:   "A quorum is more than half of the nodes, and at most all of them.",
+	ledger.UnknownNode:     "Your association has no such node in the policy; it replaces the keys of its own node only.",
+	ledger.NoNode:          "Your association has no node in the policy, so it neither proposes nor approves one.",
+	ledger.UnknownProposal: "No such proposal is open: it was replaced, or another policy was adopted.",
+	ledger.AlreadyApproved: "Your association has approved that proposal already; there is nothing to change.",
+	ledger.HandoverInvalid: "The checkpoint does not bring an adopted policy into force.",
+
 	// Groups.
 	ledger.GroupIncomplete: "Events that stand together must be sent together, all of them and in order; nothing was recorded.",
 	ledger.GroupMixed:      "Some events of the group are recorded already; sign the others as a new group.",

@@ -25,6 +25,7 @@ type Twin struct {
 	Registrations map[ledger.PartyID]map[ledger.Reference]ledger.ItemID
 	Events        map[ledger.EventID]uint64
 	Openings      map[uint64][]ledger.Opening
+	Governs       rules.PolicyState
 
 	decoded []*ledger.Event // of Entries, as far as it goes
 }
@@ -110,6 +111,9 @@ func (t *Twin) write(c rules.Changes) {
 		}
 		t.Registrations[r.Party][r.Reference] = r.Item
 	}
+	if c.Policy != nil {
+		t.Governs = *c.Policy
+	}
 }
 
 // Root gives the tree's root by hashing every leaf again.
@@ -124,11 +128,11 @@ func (t *Twin) RootAt(size uint64) merkle.Hash {
 	return frontier.Root()
 }
 
-// event decodes the event of an entry, once; nil for the genesis.
+// event decodes the event of an entry, once; nil for a genesis and a handover.
 func (t *Twin) event(index uint64) *ledger.Event {
 	for i := uint64(len(t.decoded)); i <= index; i++ {
 		var event *ledger.Event
-		if entry := t.Entry(i); entry.Kind == ledger.KindEvent {
+		if entry := t.Entry(i); entry.Kind == ledger.KindEvent || entry.Kind == ledger.KindGovernance {
 			var rejection *ledger.Rejection
 			if event, rejection = ledger.DecodeEvent(ledger.RulesVersion1, entry.Signed); rejection != nil {
 				panic(rejection)
@@ -189,3 +193,6 @@ func (t *Twin) Registration(p ledger.PartyID, r ledger.Reference) (ledger.ItemID
 
 // EventIndex implements rules.View.
 func (t *Twin) EventIndex(id ledger.EventID) (uint64, bool) { i, ok := t.Events[id]; return i, ok }
+
+// Policy implements rules.View.
+func (t *Twin) Policy() rules.PolicyState { return t.Governs }
