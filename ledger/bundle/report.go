@@ -1,0 +1,101 @@
+package bundle
+
+import (
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
+	"github.com/custodyledger/custodyledger/ledger/rules"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+// Report is what a bundle that verifies proves: that these are all events of the
+// items up to Checkpoint, in a ledger on whose entries to that size a quorum of
+// associations agreed. It proves nothing that came later, and nothing about the
+// object that somebody says the item is.
+type Report struct {
+	Ledger     ledger.LedgerID
+	Genesis    *ledger.Genesis
+	Policy     ledger.Policy // in force at Checkpoint
+	Checkpoint checkpoint.Checkpoint
+	Cosigned   []Cosigned
+	// Handovers are the indexes of the entries by which the policy changed.
+	Handovers []uint64
+	// Trusted counts those of them that lie between the genesis or policy that was
+	// trusted and Checkpoint.
+	Trusted int
+	Parties map[ledger.PartyID]rules.Party // everybody who acted or is named
+	Items   []Item
+}
+
+// Cosigned is one association's word that its node stores the log up to the
+// checkpoint and has re-run every rule on it.
+type Cosigned struct {
+	Association string
+	Node        string
+	At          uint64 // unix seconds, by the node's clock
+}
+
+// Item is one subject: its state after its last event in the bundle.
+type Item struct {
+	rules.Item
+	Registration *custodyv1.ItemRegister
+	Events       []Event // all of them, its registration first
+	// Stated is nil if the bundle has no statements; nothing in it then shows that
+	// Events are all up to the checkpoint.
+	Stated *ledger.Statement
+	// StatedBy names the associations that signed the statement.
+	StatedBy []string
+}
+
+// Event is one entry on an item.
+type Event struct {
+	*ledger.Event
+	Index      uint64
+	RecordedAt uint64 // unix milliseconds
+}
+
+func (v *verifier) report() (*Report, error) {
+	r := &Report{
+		Ledger: v.ledger, Genesis: v.genesis, Policy: v.policy, Checkpoint: v.note.Checkpoint,
+		Trusted: v.trustedBy, Parties: v.state.parties,
+	}
+	for i, c := range v.final.Cosigned {
+		for _, n := range v.policy.Nodes {
+			if v.policy.CosignerKey(n) == c.Key {
+				r.Cosigned = append(r.Cosigned, Cosigned{Association: n.Association, Node: n.ID, At: v.final.Cosigned[i].At})
+			}
+		}
+	}
+	for _, h := range v.handovers {
+		r.Handovers = append(r.Handovers, h.index)
+	}
+	events := v.itemEvents()
+	for i, id := range v.bundle.Subjects {
+		item := Item{Item: v.state.items[id], Events: events[id]}
+		item.Registration, _ = item.Events[0].Body.(*custodyv1.ItemRegister)
+		if len(v.statedKept) > 0 {
+			item.Stated = &v.statedKept[i]
+			for _, s := range v.bundle.Statements[i].Signatures {
+				item.StatedBy = append(item.StatedBy, v.policy.Nodes[s.Node].Association)
+			}
+		}
+		r.Items = append(r.Items, item)
+	}
+	return r, nil
+}
+
+func (v *verifier) itemEvents() map[ledger.ItemID][]Event {
+	events := map[ledger.ItemID][]Event{}
+	for i, event := range v.events {
+		if event.Event == nil {
+			continue
+		}
+		ids := event.Names()
+		if created, ok := event.Output(); ok {
+			ids = append(ids, created)
+		}
+		for _, id := range ids {
+			events[id] = append(events[id], Event{Event: event.Event, Index: v.entries[i].Index, RecordedAt: v.entries[i].RecordedAt})
+		}
+	}
+	return events
+}
