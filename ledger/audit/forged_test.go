@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/sign"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
@@ -49,6 +50,9 @@ func TestForgedLedgers(t *testing.T) {
 			t.Fatal(err)
 		}
 		event, rejection := ledger.DecodeEvent(1, entry.Signed)
+		if entry.Kind == ledger.KindHandover {
+			break
+		}
 		if rejection != nil {
 			t.Fatal(rejection)
 		}
@@ -292,6 +296,7 @@ func TestNaiveTwin(t *testing.T) {
 func naive(w *world, source *copySource) bool {
 	named := map[ledger.ItemID]uint64{}
 	changed := map[ledger.PartyID]uint64{}
+	votes := naiveVotes{of: map[ledger.EventID]map[ledger.PartyID]bool{}}
 	last := map[ledger.ItemID]ledger.EventID{}
 	var leaves []merkle.Hash
 	time := uint64(0)
@@ -311,8 +316,14 @@ func naive(w *world, source *copySource) bool {
 			}
 			continue
 		}
+		if entry.Kind == ledger.KindHandover {
+			if !votes.handover(w, entry, leaves[:i]) {
+				return false
+			}
+			continue
+		}
 		event, rejection := ledger.DecodeEvent(1, entry.Signed)
-		if rejection != nil {
+		if rejection != nil || !votes.event(event, uint64(i)) {
 			return false
 		}
 		for s, key := range event.Signers {
@@ -368,7 +379,15 @@ func naive(w *world, source *copySource) bool {
 	sponsors := map[string]bool{}
 	for _, b := range source.entries[1:] {
 		entry, _ := ledger.DecodeEntry(b)
+		if entry.Kind == ledger.KindHandover {
+			continue
+		}
 		event, _ := ledger.DecodeEvent(1, entry.Signed)
+		if propose, ok := event.Body.(*custodyv1.PolicyPropose); ok && propose.Node != nil {
+			for _, key := range event.Signers {
+				known[key] = true
+			}
+		}
 		switch event.Body.(type) {
 		case *custodyv1.PartyAdmit, *custodyv1.KeyAdd:
 			for _, key := range event.Signers {
@@ -413,6 +432,48 @@ func naive(w *world, source *copySource) bool {
 		}
 	}
 	return uint64(len(leaves)) == source.head.Size && naiveRoot(leaves) == source.head.Root
+}
+
+// naiveVotes counts the approvals of every proposal; the quorum is 2, then 3.
+type naiveVotes struct {
+	of      map[ledger.EventID]map[ledger.PartyID]bool
+	adopted uint64
+	before  bool // a policy was handed over
+}
+
+func (v *naiveVotes) event(event *ledger.Event, index uint64) bool {
+	var proposal ledger.EventID
+	switch body := event.Body.(type) {
+	case *custodyv1.PolicyPropose:
+		if v.adopted > 0 {
+			return false
+		}
+		proposal = event.ID
+		v.of[proposal] = map[ledger.PartyID]bool{}
+	case *custodyv1.PolicyApprove:
+		proposal = ledger.EventID(body.Proposal)
+	default:
+		return true
+	}
+	if v.adopted > 0 || v.of[proposal] == nil || v.of[proposal][event.Party] {
+		return false
+	}
+	v.of[proposal][event.Party] = true
+	if !v.before && len(v.of[proposal]) == 2 {
+		v.adopted = index
+	}
+	return true
+}
+
+// handover knows that the story has one, by the first policy's keys.
+func (v *naiveVotes) handover(w *world, entry *ledger.Entry, leaves []merkle.Hash) bool {
+	note, err := checkpoint.ParseNote(entry.Note)
+	if err != nil || v.before || v.adopted == 0 || note.Size <= v.adopted || note.Size > uint64(len(leaves)) || naiveRoot(leaves[:note.Size]) != note.Root {
+		return false
+	}
+	v.adopted, v.before, v.of = 0, true, map[ledger.EventID]map[ledger.PartyID]bool{}
+	_, err = w.state.genesis.Policy().Checkpoint().Verify(note)
+	return err == nil
 }
 
 func naiveRoot(leaves []merkle.Hash) merkle.Hash {

@@ -268,6 +268,7 @@ func story(t testing.TB) *world {
 	w.add(w.event("west", nil, func(e *custodyv1.Event) {
 		e.Body = &custodyv1.Event_PartySuspend{PartySuspend: &custodyv1.PartySuspend{Party: chen[:], Reason: custodyv1.SuspendReason_SUSPEND_REASON_UNDER_REVIEW}}
 	}))
+	w.govern()
 	// One item outside on memo, one offer declined with the goods still away, one
 	// offer open: states that a saved state must carry.
 	d := w.register("asha", 10)
