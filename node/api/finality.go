@@ -16,8 +16,9 @@ import (
 
 // Finality tells when a checkpoint becomes final; *replica.Replica is one.
 type Finality interface {
-	// WaitFinal returns when this node has a final checkpoint of at least size.
-	WaitFinal(ctx context.Context, size uint64) error
+	// WaitFinal returns when this node has a final checkpoint of at least size,
+	// and gives the last one.
+	WaitFinal(ctx context.Context, size uint64) (store.Final, error)
 }
 
 // Voice is what a node says in its own name.
@@ -58,7 +59,10 @@ func (s *ledgerService) proofs(ctx context.Context, receipts []*custodyv1.Receip
 	ctx, cancel := ahead(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.guard.stop, cancel)()
-	if s.config.Finality == nil || s.config.Finality.WaitFinal(ctx, size) != nil {
+	if s.config.Finality == nil {
+		return nil
+	}
+	if _, err := s.config.Finality.WaitFinal(ctx, size); err != nil {
 		return nil
 	}
 	var proofs []string
@@ -156,7 +160,7 @@ func (s *ledgerService) describeFinal(ctx context.Context, response *custodyv1.G
 		response.FinalReceivedMs = 0 // of another one
 	}
 	response.FinalSize, response.FinalRoot = final.Size, final.Root[:]
-	response.FinalCosigners = cosigners(s.config.Genesis.Policy(), final.Note)
+	response.FinalCosigners = cosigners(snapshot.Policy().For(final.Size), final.Note)
 }
 
 // cosigners names the associations whose cosignature under a note holds.

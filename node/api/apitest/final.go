@@ -8,6 +8,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/sign"
+	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/node/api"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
@@ -59,11 +60,12 @@ func (b *Backend) ApplyFinal(note []byte) error {
 }
 
 // WaitFinal waits for a final size.
-func (b *Backend) WaitFinal(ctx context.Context, size uint64) error {
-	return b.wait(ctx, func() bool {
-		final, ok := b.Store.Final()
+func (b *Backend) WaitFinal(ctx context.Context, size uint64) (final store.Final, err error) {
+	err = b.wait(ctx, func() (ok bool) {
+		final, ok = b.Store.Final()
 		return ok && final.Size >= size
 	})
+	return final, err
 }
 
 // Voice is what one node of the world says in its own name.
