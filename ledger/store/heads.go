@@ -88,8 +88,9 @@ func (s *Store) Policy() ledger.Policy { return s.state.Load().policy.InForce }
 
 // ApplyFinal verifies a signed note and makes its checkpoint the last final one.
 // Where it is the first that covers the adoption of a policy, the handover is
-// appended at a ledger time, unix milliseconds.
-// Position is stored in the same batch, also if the note is refused; the batch
+// appended at a ledger time, unix milliseconds. That alone changes the ledger,
+// and follows from its entries and the note: which checkpoint was the last final
+// one here decides nothing about it. Position is stored in the same batch, also if the note is refused; the batch
 // is visible on return and not synced. It refuses what Apply refuses.
 //
 // The error is a *DivergedError, with nothing changed, if a quorum signed
@@ -114,7 +115,9 @@ func (s *Store) ApplyFinal(position ledger.Position, at uint64, raw []byte) (Fin
 	}
 	w := s.newWriter()
 	if outcome.Refused == nil {
-		w.final(outcome.Final)
+		if last := w.next.final; last == nil || outcome.Final.Size > last.Size {
+			w.final(outcome.Final)
+		}
 		w.handover(outcome.Final, at)
 	}
 	w.position(position)
@@ -137,11 +140,11 @@ func (s *Store) judgeFinal(raw []byte) (FinalOutcome, error) {
 	refuse := func(format string, args ...any) FinalOutcome {
 		return FinalOutcome{Refused: fmt.Errorf("%w: "+format, append([]any{ErrNotFinal}, args...)...)}
 	}
-	final, err := verifyFinal(s.state.Load().policy, raw)
+	st := s.state.Load()
+	final, err := verifyFinal(st.policy, raw)
 	if err != nil {
 		return FinalOutcome{Refused: err}, nil
 	}
-	st := s.state.Load()
 	if final.Size > st.head.Size {
 		return refuse("it is of size %d, the ledger has %d entries", final.Size, st.head.Size), nil
 	}
@@ -156,7 +159,7 @@ func (s *Store) judgeFinal(raw []byte) (FinalOutcome, error) {
 			Final: final.Checkpoint, Note: raw,
 		}
 	}
-	if last := st.final; last != nil && final.Size <= last.Size {
+	if last := st.final; last != nil && final.Size <= last.Size && !st.policy.HandoverDue(final.Size) {
 		outcome := refuse("it is of size %d, size %d is final already", final.Size, last.Size)
 		outcome.Contradicted = diverged
 		return outcome, nil

@@ -23,6 +23,7 @@ type Trade struct {
 	Now          uint64
 	Associations []*Actor
 	Dealers      []*Actor
+	Nodes        []NodeKeys // in the order of the genesis
 
 	pick     func(n int) int // one of 0 to n-1
 	verifier *sign.Verifier
@@ -51,12 +52,14 @@ func NewTrade(pick func(n int) int) *Trade {
 		a := &Actor{Key: t.newKey()}
 		a.ID = ledger.NewPartyID(a.Key.Public().ID())
 		t.Associations = append(t.Associations, a)
+		keys := NodeKeys{Log: t.newKey(), Cosigner: t.newKey(), Statement: t.newKey()}
+		t.Nodes = append(t.Nodes, keys)
 		g.Associations = append(g.Associations, ledger.Association{Name: name, Country: "BE", GovernanceKeys: []string{ledger.KeyText(a.Key.Public())}})
 		g.Nodes = append(g.Nodes, ledger.Node{
 			ID: fmt.Sprintf("node-%d", i), Association: name, Incarnation: "0123456789abcdef",
 			PeerAddress: fmt.Sprintf("127.0.0.1:%d", 7000+i), ClientAddress: fmt.Sprintf("127.0.0.1:%d", 8000+i),
 			TLSKeySHA256: fmt.Sprintf("%064x", 170+i),
-			LogKey:       ledger.KeyText(t.newKey().Public()), CosignerKey: ledger.KeyText(t.newKey().Public()), StatementKey: ledger.KeyText(t.newKey().Public()),
+			LogKey:       ledger.KeyText(keys.Log.Public()), CosignerKey: ledger.KeyText(keys.Cosigner.Public()), StatementKey: ledger.KeyText(keys.Statement.Public()),
 		})
 	}
 	file, err := g.Encode()
