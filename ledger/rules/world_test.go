@@ -78,11 +78,15 @@ type actor struct {
 
 const start = 1_800_000_000_000
 
-func newWorld(t testing.TB) *world {
-	w := &world{t: t, now: start, verifier: sign.NewVerifier(64), state: &memory{
+func emptyWorld(t testing.TB) *world {
+	return &world{t: t, now: start, verifier: sign.NewVerifier(64), state: &memory{
 		parties: map[ledger.PartyID]rules.Party{}, keys: map[sign.KeyID]rules.Key{}, items: map[ledger.ItemID]rules.Item{},
 		registrations: map[ledger.PartyID]map[ledger.Reference]ledger.ItemID{}, events: map[ledger.EventID]uint64{},
 	}}
+}
+
+func newWorld(t testing.TB) *world {
+	w := emptyWorld(t)
 	g := &ledger.Genesis{Format: ledger.GenesisFormat, Name: "rules.example.org", CreatedMs: start, RulesVersion: 1, Quorum: 1}
 	for _, name := range []string{"antwerp.example.org", "mumbai.example.org"} {
 		a := &actor{key: w.newKey()}
@@ -99,19 +103,24 @@ func newWorld(t testing.TB) *world {
 		TLSKeySHA256: "00000000000000000000000000000000000000000000000000000000000000aa",
 		LogKey:       ledger.KeyText(w.newKey().Public()), CosignerKey: ledger.KeyText(w.newKey().Public()), StatementKey: ledger.KeyText(w.newKey().Public()),
 	}}
+	w.found(g)
+	return w
+}
+
+// found writes entry 0.
+func (w *world) found(g *ledger.Genesis) {
 	file, err := g.Encode()
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	w.id = ledger.GenesisID(file)
 	w.state.write(rules.Genesis(g))
 	entry, err := g.Entry(file).Encode()
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	w.entries = append(w.entries, entry)
 	w.head = ledger.Head{Size: 1, LastLeaf: merkle.LeafHash(entry), RecordedAt: start}
-	return w
 }
 
 func (w *world) newKey() sign.PrivateKey {
@@ -142,6 +151,10 @@ func (w *world) event(party ledger.PartyID, body any) *custodyv1.Event {
 		e.Body = &custodyv1.Event_KeyAdd{KeyAdd: b}
 	case *custodyv1.KeyRevoke:
 		e.Body = &custodyv1.Event_KeyRevoke{KeyRevoke: b}
+	case *custodyv1.PolicyPropose:
+		e.Body = &custodyv1.Event_PolicyPropose{PolicyPropose: b}
+	case *custodyv1.PolicyApprove:
+		e.Body = &custodyv1.Event_PolicyApprove{PolicyApprove: b}
 	case *custodyv1.ItemRegister:
 		e.Body = &custodyv1.Event_ItemRegister{ItemRegister: b}
 	case *custodyv1.ItemVoid:
