@@ -1,30 +1,19 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 )
-
-// Source is a ledger to be judged: a node, or a copy of a node's data. It is
-// not trusted in anything.
-type Source interface {
-	// Name tells the source from others in findings and progress.
-	Name() string
-	// Head gives the size and root that the source claims.
-	Head(ctx context.Context) (TreeHead, error)
-	// Entries gives entries from index from up to, not including, index to, in
-	// order. An error of yield ends it and is returned as it is. A source that
-	// has fewer entries returns nil after its last one: the audit counts. The
-	// slice given to yield belongs to it. Entries is called from one goroutine
-	// at a time.
-	Entries(ctx context.Context, from, to uint64, yield func(entry []byte) error) error
-}
 
 // Progress says how far an audit is with one source.
 type Progress struct {
@@ -50,23 +39,31 @@ type Auditor struct {
 
 // Report is the outcome of an audit.
 type Report struct {
-	Ledger  ledger.LedgerID `json:"-"`
-	From    uint64          `json:"from"`     // size the audit started from
-	Head    TreeHead        `json:"verified"` // what is verified now
-	Sources []SourceReport  `json:"sources"`  // in the order of Auditor.Sources
+	Ledger ledger.LedgerID `json:"-"`
+	From   uint64          `json:"from"`     // size the audit started from
+	Head   TreeHead        `json:"verified"` // what is verified now
+	// Final is the largest final checkpoint that is verified; nil before there is one.
+	Final   *TreeHead      `json:"final,omitempty"`
+	Sources []SourceReport `json:"sources"` // in the order of Auditor.Sources
 }
 
 // SourceReport is the verdict on one source.
 type SourceReport struct {
 	Name string   `json:"name"`
 	Head TreeHead `json:"head"`
+	// Final and Own are its last final checkpoint and the last head that the node
+	// signed by itself, if it has them and they hold.
+	Final *SignedReport `json:"final,omitempty"`
+	Own   *SignedReport `json:"own,omitempty"`
 	// Finding is what does not hold; nil if all does.
 	Finding *Finding `json:"finding,omitempty"`
-	// Behind tells that the source is shorter than the state the audit started
-	// from while another one is not, so that nothing could be compared.
+	// Behind tells that the source is shorter than what was verified before, or has
+	// an older final checkpoint, while another one is not.
 	Behind bool `json:"behind,omitempty"`
 	// Err is the world's: the source could not be read to its end.
 	Err error `json:"-"`
+
+	heads []*signedHead
 }
 
 // OK tells whether every source was read and holds.
@@ -99,128 +96,219 @@ const (
 // Run audits every source. What is wrong with a source stands in the report;
 // the error is only that nothing was audited: no source, or the context is
 // done, or a fault of Auditor.State.
+//
+// Run again goes on where the last one ended: it reads what came since, and
+// refuses heads and final checkpoints that do not continue what was verified.
 func (a *Auditor) Run(ctx context.Context) (*Report, error) {
 	if a.State == nil || len(a.Sources) == 0 {
 		return nil, errors.New("audit: a state to start from and at least one source are needed")
 	}
+	base := a.State.base().clone()
 	run := auditRun{
-		Auditor: a,
-		start:   a.State.TreeHead(),
-		edge:    a.State.edge.tree,
-		roots:   map[uint64]merkle.Hash{},
-		report:  &Report{Ledger: a.State.id, From: a.State.head.Size, Sources: make([]SourceReport, len(a.Sources))},
+		Auditor:  a,
+		base:     base,
+		start:    TreeHead{Size: base.tree.Size(), Root: base.tree.Root()},
+		before:   a.State.TreeHead(),
+		trees:    map[uint64]*edge{},
+		policies: a.State.policies(),
+		report:   &Report{Ledger: a.State.id, From: a.State.head.Size, Sources: make([]SourceReport, len(a.Sources))},
 	}
-	order := run.heads(ctx)
+	order := run.claims(ctx)
 	for _, at := range order {
 		run.source(ctx, a.Sources[at], &run.report.Sources[at])
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 	}
+	run.checkpoints()
+	run.prove(ctx)
+	run.remember()
 	run.report.Head = a.State.TreeHead()
-	return run.report, nil
+	if final, ok := a.State.Final(); ok {
+		head := headOf(final)
+		run.report.Final = &head
+	}
+	return run.report, ctx.Err()
+}
+
+// Follow runs the audit once and then again at every tick, and calls each with
+// every report, until a report has a finding, which it gives, or the context is
+// done, which is its error. A source that cannot be read is tried again at the
+// next tick.
+func (a *Auditor) Follow(ctx context.Context, ticks <-chan time.Time, each func(*Report) error) (*Report, error) {
+	for {
+		report, err := a.Run(ctx)
+		if err == nil {
+			err = each(report)
+		}
+		if err != nil || len(report.Findings()) > 0 {
+			return report, err
+		}
+		select {
+		case <-ticks:
+		case <-ctx.Done():
+			return report, ctx.Err()
+		}
+	}
 }
 
 // auditRun is one call of Run.
 type auditRun struct {
 	*Auditor
+	// base and start are the tree from which on every source is read: that of the
+	// last final checkpoint, or before is one, all that is verified.
+	base   *edge
 	start  TreeHead
-	edge   merkle.Frontier        // at start
-	roots  map[uint64]merkle.Hash // recomputed, at start and at every source's size
-	report *Report
-	// reference is the source that the state was brought forward from last.
+	before TreeHead // what was verified before
+	// trees are those at the sizes of all heads of all sources, once verified, and
+	// nil until then.
+	trees    map[uint64]*edge
+	policies []policySince // in force from start on
+	words    []word        // of this run
+	finalMax uint64        // size of the largest final checkpoint that a source has
+	report   *Report
+	// reference is the source that the state was brought forward from last, or
+	// that was found to have all that was verified before.
 	reference Source
 }
 
-// heads asks every source for its head and gives the order of the audit: the
+// claims asks every source for its heads and gives the order of the audit: the
 // longest first.
-func (a *auditRun) heads(ctx context.Context) []int {
+func (a *auditRun) claims(ctx context.Context) []int {
 	var order []int
 	longest := uint64(0)
 	for i, source := range a.Sources {
 		r := &a.report.Sources[i]
 		r.Name = source.Name()
-		if r.Head, r.Err = source.Head(ctx); r.Err != nil {
-			r.Err = fmt.Errorf("head of %s: %w", r.Name, r.Err)
+		if err := a.claim(ctx, source, r); err != nil {
+			r.fail("head of", err)
 			continue
 		}
 		order = append(order, i)
 		longest = max(longest, r.Head.Size)
-		a.roots[r.Head.Size] = merkle.Hash{}
 	}
-	a.roots[a.start.Size] = a.start.Root
 	slices.SortStableFunc(order, func(x, y int) int {
-		return compareSizes(a.report.Sources[y].Head.Size, a.report.Sources[x].Head.Size)
+		return cmp.Compare(a.report.Sources[y].Head.Size, a.report.Sources[x].Head.Size)
 	})
-	for _, i := range order {
+	return slices.DeleteFunc(order, func(i int) bool {
 		r := &a.report.Sources[i]
-		if r.Head.Size >= a.start.Size {
+		switch {
+		case r.Head.Size < a.before.Size && longest < a.before.Size, r.Head.Size == 0:
+			r.Finding = find(r.Head.Size, SizeShrunk, "the head is smaller than the ledger that was verified before").against(a.before.Size, r.Head.Size)
+			r.Finding.Source = r.Name
+			return true
+		case r.Head.Size < a.start.Size:
+			r.Behind = true
+			return true
+		}
+		return false
+	})
+}
+
+// claim asks a source for its heads, the signed ones first, and notes their
+// sizes.
+func (a *auditRun) claim(ctx context.Context, source Source, r *SourceReport) error {
+	var final, own []byte
+	var err error
+	if signed, ok := source.(CheckpointSource); ok {
+		if final, own, err = signed.Checkpoint(ctx); err != nil {
+			return err
+		}
+	}
+	if r.Head, err = source.Head(ctx); err != nil {
+		return err
+	}
+	a.trees[r.Head.Size] = nil
+	for _, raw := range []struct {
+		note []byte
+		own  bool
+	}{{final, false}, {own, true}} {
+		head, wrong := a.readHead(raw.note, raw.own)
+		if wrong != nil {
+			return wrong
+		}
+		if head == nil {
 			continue
 		}
-		if r.Behind = longest >= a.start.Size && r.Head.Size > 0; !r.Behind {
-			r.Finding = find(r.Head.Size, SizeShrunk, "the head is smaller than the ledger that was verified before").against(a.start.Size, r.Head.Size)
+		r.heads = append(r.heads, head)
+		a.trees[head.note.Size] = nil
+		if !raw.own {
+			a.finalMax = max(a.finalMax, head.note.Size)
 		}
 	}
-	return slices.DeleteFunc(order, func(i int) bool { return a.report.Sources[i].Head.Size < a.start.Size })
+	return nil
 }
 
-func compareSizes(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-// source compares what a source has in common with what is verified already,
-// and replays the rest of it.
-func (a *auditRun) source(ctx context.Context, source Source, r *SourceReport) {
-	err := a.common(ctx, source, r.Head)
-	if err == nil {
-		err = a.rest(ctx, source, r.Head)
-	}
+// fail notes a finding or the world's error.
+func (r *SourceReport) fail(doing string, err error) {
 	var finding *Finding
 	if errors.As(err, &finding) {
 		finding.Source = r.Name
 		r.Finding = finding
 		return
 	}
+	r.Err = fmt.Errorf("%s %s: %w", doing, r.Name, err)
+}
+
+// source compares what a source has in common with what is verified already,
+// and replays the rest of it.
+func (a *auditRun) source(ctx context.Context, source Source, r *SourceReport) {
+	w := newWalk(a.base, source)
+	err := a.common(ctx, source, r.Head, w)
+	if err == nil {
+		err = a.rest(ctx, source, r.Head, w)
+	}
+	if err == nil {
+		err = w.finish(ctx)
+	}
 	if err != nil {
-		r.Err = fmt.Errorf("read %s: %w", r.Name, err)
+		r.fail("read", err)
 	}
 }
 
 // common demands that a source has the entries that are verified already, as
 // far as it goes. From index 0 the genesis is one of them.
-func (a *auditRun) common(ctx context.Context, source Source, head TreeHead) error {
+func (a *auditRun) common(ctx context.Context, source Source, head TreeHead, w *walk) error {
 	to := min(head.Size, a.State.head.Size)
 	if a.start.Size == 1 {
 		if err := a.genesis(ctx, source); err != nil {
 			return err
 		}
 	}
-	tree := a.edge
+	trees := map[uint64]*edge{}
+	note := func() {
+		if _, wanted := a.trees[w.edge.tree.Size()]; wanted {
+			trees[w.edge.tree.Size()] = w.edge.clone()
+		}
+	}
+	note()
 	err := a.entries(ctx, source, a.start.Size, to, func(entry []byte) error {
-		tree.Append(merkle.LeafHash(entry), nil)
-		a.progress(source, tree.Size()-a.start.Size, to-a.start.Size, false)
+		if err := w.append(ctx, merkle.LeafHash(entry)); err != nil {
+			return err
+		}
+		note()
+		a.progress(source, w.edge.tree.Size()-a.start.Size, to-a.start.Size, false)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if tree.Root() != a.root(to) {
+	root := w.edge.tree.Root()
+	if root != a.root(to) {
 		return a.differing(ctx, source, head, to)
 	}
-	if head.Size <= to && head.Root != tree.Root() {
-		return a.wrongHead(head, tree.Root())
+	if head.Size <= to && head.Root != root {
+		return a.wrongHead(head, root)
+	}
+	if a.reference == nil {
+		a.reference = source
+		maps.Copy(a.trees, trees)
 	}
 	return nil
 }
 
 func (a *auditRun) wrongHead(head TreeHead, root merkle.Hash) *Finding {
-	if head.Size == a.start.Size && a.start.Size > 1 {
+	if head.Size == a.before.Size && a.before.Size > 1 {
 		return find(head.Size-1, NotConsistent, "the head has another root than the ledger of this size that was verified before").against(root, head.Root)
 	}
 	return find(head.Size-1, RootDiffers, "the entries up to here have another root than the head of size %d says: the head is forged", head.Size).against(root, head.Root)
@@ -272,7 +360,7 @@ func tooMany(asked uint64) error {
 }
 
 // rest replays what a source has behind the verified ledger.
-func (a *auditRun) rest(ctx context.Context, source Source, head TreeHead) error {
+func (a *auditRun) rest(ctx context.Context, source Source, head TreeHead, w *walk) error {
 	from := a.State.head.Size
 	if head.Size <= from {
 		return nil
@@ -281,35 +369,63 @@ func (a *auditRun) rest(ctx context.Context, source Source, head TreeHead) error
 	p := startPipeline(ctx, source, a.State.Replayer(), from, head.Size)
 	defer p.stop()
 	for run := range p.verified {
-		block, err := p.replayer.Replay(a.State, run)
-		a.apply(block)
-		if err != nil {
+		block, wrong := p.replayer.Replay(a.State, run)
+		if err := a.apply(ctx, block, w); err != nil {
 			return err
+		}
+		if wrong != nil {
+			return wrong
 		}
 		a.progress(source, a.State.head.Size-from, head.Size-from, true)
 	}
 	if err := p.wait(); err != nil {
 		return err
 	}
-	block, err := p.replayer.Finish(a.State, head)
-	a.apply(block)
-	if err == nil {
+	block, wrong := p.replayer.Finish(a.State, head)
+	if err := a.apply(ctx, block, w); err != nil {
+		return err
+	}
+	if wrong == nil {
 		a.progress(source, head.Size-from, head.Size-from, true)
+	}
+	return wrong
+}
+
+// apply brings the state forward and notes the tree at every size that a head is
+// to be compared at, and what handovers say. The error is about the source's
+// tiles; the state holds.
+func (a *auditRun) apply(ctx context.Context, block rules.Block, w *walk) (err error) {
+	for i := range block.Entries {
+		e := &block.Entries[i]
+		if e.Entry.Kind == ledger.KindHandover {
+			a.handover(e.Entry)
+		}
+		if err == nil {
+			err = w.append(ctx, e.Leaf)
+		} else {
+			w.edge.append(e.Leaf)
+		}
+		if _, wanted := a.trees[w.edge.tree.Size()]; wanted {
+			a.trees[w.edge.tree.Size()] = w.edge.clone()
+		}
+	}
+	a.State.Apply(block)
+	if now := a.State.Policy(); now.Since != a.policies[len(a.policies)-1].since {
+		a.policies = append(a.policies, policySince{now.Since, now.InForce})
 	}
 	return err
 }
 
-// apply brings the state forward and notes the root at every size that another
-// source is to be compared at.
-func (a *auditRun) apply(block rules.Block) {
-	tree := a.State.edge.tree
-	for i := range block.Entries {
-		tree.Append(block.Entries[i].Leaf, nil)
-		if _, wanted := a.roots[tree.Size()]; wanted {
-			a.roots[tree.Size()] = tree.Root()
-		}
+// handover keeps what cosigners said under the note of a handover, whose lines
+// the rules have verified.
+func (a *auditRun) handover(entry *ledger.Entry) {
+	note, err := checkpoint.ParseNote(entry.Note)
+	if err != nil {
+		panic("audit: a handover was not verified")
 	}
-	a.State.Apply(block)
+	for _, w := range wordsOf(a.policy(note.Size), note) {
+		a.State.memory.remember(w)
+	}
 }
 
 // root gives the verified root of a source's size, or of the state's.
@@ -317,7 +433,61 @@ func (a *auditRun) root(size uint64) merkle.Hash {
 	if size == a.State.head.Size {
 		return a.State.edge.tree.Root()
 	}
-	return a.roots[size]
+	if tree := a.trees[size]; tree != nil {
+		return tree.tree.Root()
+	}
+	return merkle.Hash{}
+}
+
+// headOnly are findings that also a head of wrong size or root leads to, so that
+// a head that is not signed explains them.
+var headOnly = []Kind{RootDiffers, EntryMissing, TileMissing, TileWrong, GroupBroken, SizeShrunk, NotConsistent}
+
+// checkpoints judges the signed heads of all sources.
+func (a *auditRun) checkpoints() {
+	for i := range a.report.Sources {
+		for _, h := range a.report.Sources[i].heads {
+			a.judge(h)
+		}
+	}
+	for i := range a.report.Sources {
+		r := &a.report.Sources[i]
+		for _, h := range r.heads {
+			if r.Finding != nil && h.wrong != nil && headOf(h.note.Checkpoint) == r.Head && slices.Contains(headOnly, r.Finding.Kind) {
+				r.Finding = nil
+			}
+		}
+		if r.Finding != nil || r.Err != nil {
+			continue
+		}
+		if wrong := a.signed(r, r.heads); wrong != nil {
+			wrong.Source = r.Name
+			r.Finding = wrong
+		}
+	}
+}
+
+// remember keeps the largest final checkpoint that holds, and what cosigners
+// said.
+func (a *auditRun) remember() {
+	m := &a.State.memory
+	for i := range a.report.Sources {
+		r := &a.report.Sources[i]
+		if r.Finding != nil || r.Err != nil {
+			continue
+		}
+		for _, h := range r.heads {
+			for _, w := range wordsOf(a.policy(h.note.Size), h.note) {
+				m.remember(w)
+			}
+			if tree := a.trees[h.note.Size]; h.final != nil && tree != nil && (m.final == nil || h.note.Size > m.final.Size) {
+				m.final, m.tree = h.note, tree
+			}
+		}
+	}
+	if m.final != nil {
+		m.policies = slices.Clone(a.policies[a.policyAt(m.final.Size):])
+	}
 }
 
 func (a *auditRun) progress(source Source, done, total uint64, replay bool) {

@@ -14,7 +14,7 @@ const compareEntries = 16_384
 // differing names the first entry below a size in which a source differs from
 // what is verified, and says what is wrong with it.
 func (a *auditRun) differing(ctx context.Context, source Source, head TreeHead, to uint64) error {
-	tree := a.edge
+	tree := a.base.tree
 	for from := a.start.Size; from < to; from += compareEntries {
 		want, err := a.leaves(ctx, a.reference, from, min(from+compareEntries, to))
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/evidence"
 )
 
 // Kind says what does not hold. The list is closed and a kind never changes its
@@ -56,6 +57,35 @@ const (
 	// SourcesDiffer: two sources hold different entries at this index, and
 	// neither entry is wrong by itself: the history was forked.
 	SourcesDiffer Kind = "sources-differ"
+	// CheckpointInvalid: a final checkpoint is no checkpoint of this ledger, or a
+	// line under it does not hold. The index of this and the next kinds is that of
+	// the last entry below the checkpoint.
+	CheckpointInvalid Kind = "checkpoint-invalid"
+	// CheckpointDiffers: a final checkpoint has another root than the entries.
+	CheckpointDiffers Kind = "checkpoint-differs"
+	// CheckpointWentBack: the last final checkpoint is older than one that was
+	// verified before.
+	CheckpointWentBack Kind = "checkpoint-went-back"
+	// NotFinal: a checkpoint that is served as final lacks cosignatures that the
+	// policy in force at its size asks for.
+	NotFinal Kind = "not-final"
+	// OwnHeadInvalid: the head that a node signed by itself is no head of this
+	// ledger, or is not signed by a node of the policy.
+	OwnHeadInvalid Kind = "own-head-invalid"
+	// OwnHeadDiffers: the head that a node signed by itself has another root than
+	// the entries that it gives.
+	OwnHeadDiffers Kind = "own-head-differs"
+	// CosignatureWentBack: a cosigner signed a smaller size at a later time.
+	CosignatureWentBack Kind = "cosignature-went-back"
+	// SignedTwice: one key signed two roots for one size.
+	SignedTwice Kind = "signed-twice"
+	// NodesFork: SourcesDiffer, and both histories are under signed heads.
+	NodesFork Kind = "nodes-fork"
+	// TileWrong: a tile does not hold what the entries come to, or what another
+	// tile holds.
+	TileWrong Kind = "tile-wrong"
+	// TileMissing: a tile is not there that a ledger of the checkpoint's size has.
+	TileMissing Kind = "tile-missing"
 )
 
 // Finding is proof that a ledger does not hold: an index, and what is wrong
@@ -70,6 +100,10 @@ type Finding struct {
 	Expected string        `json:"expected,omitempty"`
 	Found    string        `json:"found,omitempty"`
 	Message  string        `json:"message"`
+	// Evidence is a file that shows it to others, where what was read suffices for
+	// one; else NoEvidence says why it does not. Set by the Auditor.
+	Evidence   *evidence.Evidence `json:"-"`
+	NoEvidence string             `json:"no_evidence,omitempty"`
 }
 
 // Error names the index, the kind and what was expected against what was found.

@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"sync"
+
+	"github.com/custodyledger/custodyledger/ledger"
 )
 
 // pipeline reads a source and verifies signatures ahead of the rules. Two runs
@@ -65,7 +67,7 @@ func readRuns(ctx context.Context, source Source, from, to uint64, runs chan<- [
 		}
 		run = append(run, Raw{Entry: entry})
 		size += len(entry)
-		if len(run) < runEntries && size < runBytes {
+		if len(run) < runEntries && size < runBytes && !handsOver(entry) {
 			return nil
 		}
 		return send()
@@ -74,4 +76,10 @@ func readRuns(ctx context.Context, source Source, from, to uint64, runs chan<- [
 		err = send()
 	}
 	return err
+}
+
+// handsOver tells a handover by its kind byte: a run ends with it, so that no two
+// policies come into force within one block.
+func handsOver(entry []byte) bool {
+	return len(entry) > 1 && ledger.Kind(entry[1]) == ledger.KindHandover
 }

@@ -23,6 +23,7 @@ type State struct {
 	id      ledger.LedgerID
 	head    ledger.Head
 	edge    edge
+	memory  memory
 
 	events  []ledger.EventID // by entry index; zero for the genesis and handovers
 	eventAt *table[ledger.EventID]

@@ -39,6 +39,9 @@ import (
 //	adopted at u64, 0 for none | u16 proposals: index u64 | quorum u32 | u8 nodes, 0 or 1: node u8 row | keys | u8 approvals: party u32 row
 //	  a policy is      quorum u32 | for every node of the genesis: keys
 //	  keys are         log, cosigner, statement, each a wire form
+//	last final checkpoint: u32 length, signed note; length 0 for none, and then not
+//	                   tree of its size, as above | u16 policies: its handover u64 | policy
+//	u16 cosigners:     name of the key | wire form | u32 length, the newest head it signed, with its line
 //	SHA-256 of everything above
 //
 // A text is a u16 length and bytes. A state has exactly one file. The checksum
@@ -60,11 +63,7 @@ func (s *State) Save(to io.Writer) error {
 	w.uint64(s.head.RecordedAt)
 	root := s.edge.tree.Root()
 	w.bytes(root[:])
-	for level := range s.edge.rows {
-		for i := range s.edge.rows[level] {
-			w.bytes(s.edge.rows[level][i][:])
-		}
-	}
+	w.rows(&s.edge)
 	for i := range s.events {
 		w.bytes(s.events[i][:])
 	}
@@ -88,6 +87,7 @@ func (s *State) Save(to io.Writer) error {
 		w.uint32(int(r.item))
 	}
 	w.policyState(s)
+	w.memory(&s.memory)
 	sum := w.sum.Sum(nil)
 	w.bytes(sum)
 	if w.err != nil {
@@ -322,6 +322,7 @@ func (r *stateReader) state() *State {
 	r.each(uint64(r.uint32()), func() { r.item(s) })
 	r.each(uint64(r.uint32()), func() { r.registration(s) })
 	r.policyState(s)
+	r.memory(s)
 	return s
 }
 
