@@ -23,6 +23,7 @@ const (
 	prefixPartyItem    = 'h' // party, roles, item -> nothing: the party has exactly these roles in the item
 	prefixReference    = 'r' // party, reference -> item
 	prefixOutsideClaim = 'x' // outside id, item -> nothing: the live item claims it
+	prefixGovernance   = 'g' // index -> nothing: the entry is of governance, or a handover
 	prefixMeta         = 'm' // name -> see below
 )
 
@@ -45,6 +46,10 @@ var (
 
 func entryKey(index uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{prefixEntry}, index)
+}
+
+func governanceKey(index uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixGovernance}, index)
 }
 
 func openingsKey(index uint64) []byte {

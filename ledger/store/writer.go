@@ -87,6 +87,9 @@ func (w *writer) block(entries []rules.Sequenced) {
 		if e.Candidate.Event != nil {
 			w.named(e)
 		}
+		if e.Entry.Kind == ledger.KindGovernance || e.Entry.Kind == ledger.KindHandover {
+			w.set(governanceKey(e.Entry.Index), nil)
+		}
 	}
 }
 
