@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/custodyledger/custodyledger/ledger"
-	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 )
@@ -392,14 +391,11 @@ func (a *auditRun) rest(ctx context.Context, source Source, head TreeHead, w *wa
 }
 
 // apply brings the state forward and notes the tree at every size that a head is
-// to be compared at, and what handovers say. The error is about the source's
+// to be compared at. The error is about the source's
 // tiles; the state holds.
 func (a *auditRun) apply(ctx context.Context, block rules.Block, w *walk) (err error) {
 	for i := range block.Entries {
 		e := &block.Entries[i]
-		if e.Entry.Kind == ledger.KindHandover {
-			a.handover(e.Entry)
-		}
 		if err == nil {
 			err = w.append(ctx, e.Leaf)
 		} else {
@@ -414,18 +410,6 @@ func (a *auditRun) apply(ctx context.Context, block rules.Block, w *walk) (err e
 		a.policies = append(a.policies, policySince{now.Since, now.InForce})
 	}
 	return err
-}
-
-// handover keeps what cosigners said under the note of a handover, whose lines
-// the rules have verified.
-func (a *auditRun) handover(entry *ledger.Entry) {
-	note, err := checkpoint.ParseNote(entry.Note)
-	if err != nil {
-		panic("audit: a handover was not verified")
-	}
-	for _, w := range wordsOf(a.policy(note.Size), note) {
-		a.State.memory.remember(w)
-	}
 }
 
 // root gives the verified root of a source's size, or of the state's.
