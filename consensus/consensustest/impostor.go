@@ -56,6 +56,8 @@ func (i *Impostor) Close() error {
 type Entry struct {
 	Term    uint64
 	Command []byte // as consensus.Config.CheckCommand gets it
+	// Open is instead of Command: the payload of a command that opens a cluster.
+	Open []byte
 }
 
 // Request is what a leader says to a follower.
@@ -79,8 +81,12 @@ func (i *Impostor) Append(to consensus.ServerID, r Request) (Answer, error) {
 		PrevLogEntry: r.PrevIndex, PrevLogTerm: r.PrevTerm, LeaderCommitIndex: r.Commit,
 	}
 	for n, e := range r.Entries {
+		data := sealed(kindBatch, e.Command)
+		if e.Open != nil {
+			data = sealed(kindOpen, e.Open)
+		}
 		request.Entries = append(request.Entries, &raft.Log{
-			Index: r.PrevIndex + uint64(n) + 1, Term: e.Term, Type: raft.LogCommand, Data: batch(e.Command),
+			Index: r.PrevIndex + uint64(n) + 1, Term: e.Term, Type: raft.LogCommand, Data: data,
 		})
 	}
 	var response raft.AppendEntriesResponse
@@ -131,9 +137,15 @@ func (i *Impostor) header() raft.RPCHeader {
 	return raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: i.address(), Addr: i.address()}
 }
 
-// batch is a command in the data of a raft entry: version 1, kind 2, CRC-32C.
-func batch(command []byte) []byte {
-	b := append([]byte{1, 2, 0, 0, 0, 0}, command...)
+// Kinds of raft entries.
+const (
+	kindOpen  = 1
+	kindBatch = 2
+)
+
+// sealed is the data of a raft entry: version 1, kind, CRC-32C, payload.
+func sealed(kind byte, payload []byte) []byte {
+	b := append([]byte{1, kind, 0, 0, 0, 0}, payload...)
 	table := crc32.MakeTable(crc32.Castagnoli)
 	binary.BigEndian.PutUint32(b[2:], crc32.Update(crc32.Checksum(b[:2], table), table, b[6:]))
 	return b
