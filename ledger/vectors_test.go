@@ -19,6 +19,7 @@ import (
 
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/audit"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/sign"
@@ -126,6 +127,13 @@ type (
 		Entries []entryVector  `json:"entries"`
 		Refused []refusedBytes `json:"refused"`
 		Proof   proofVector    `json:"inclusion"`
+		Policy  policyVectors  `json:"policies"`
+	}
+	policyVectors struct {
+		First   string         `json:"first_policy_id"`
+		Last    string         `json:"last_policy_id"`
+		Index   uint64         `json:"handover_index"`
+		Refused []refusedBytes `json:"refused"` // entries that may not stand in place of the handover
 	}
 	entryVector struct {
 		Entry      string   `json:"entry"`
@@ -294,6 +302,8 @@ type vectorLog struct {
 	last    map[ledger.ItemID]ledger.EventID
 	now     uint64
 	nonce   byte
+	// handover is the index of the one there is.
+	handover uint64
 }
 
 func vectorGenesis() *ledger.Genesis {
@@ -476,7 +486,160 @@ func writeLog(t testing.TB) *vectorLog {
 	message = l.message(party("governs north.example.org"))
 	message.Body = &custodyv1.Event_PartySuspend{PartySuspend: &custodyv1.PartySuspend{Party: bram[:], Reason: custodyv1.SuspendReason_SUSPEND_REASON_BREACH}}
 	l.add(l.sign("party_suspend", message, north))
+
+	south := key("governs south.example.org")
+	keys := []sign.PrivateKey{key("logs anew"), key("cosigns anew"), key("states anew")}
+	base := genesis.Policy().ID()
+	message = l.message(party("governs north.example.org"))
+	message.Body = &custodyv1.Event_PolicyPropose{PolicyPropose: &custodyv1.PolicyPropose{Base: base[:], Quorum: 2, Node: &custodyv1.NodeKeys{
+		NodeId: "node-1", LogKey: keys[0].Public().Bytes(), CosignerKey: keys[1].Public().Bytes(), StatementKey: keys[2].Public().Bytes(),
+	}}}
+	proposed := l.sign("policy_propose", message, append(keys, north)...)
+	l.add(proposed)
+	message = l.message(party("governs south.example.org"))
+	proposal := proposed.ID()
+	message.Body = &custodyv1.Event_PolicyApprove{PolicyApprove: &custodyv1.PolicyApprove{Proposal: proposal[:]}}
+	l.add(l.sign("policy_approve", message, south))
+	covered := uint64(len(l.entries))
+	message = l.message(party("governs north.example.org"))
+	message.Body = &custodyv1.Event_PartySponsor{PartySponsor: &custodyv1.PartySponsor{Party: bram[:]}}
+	l.add(l.sign("party_sponsor that lifts a suspension", message, north))
+	l.handOver(covered)
+	message = l.message(party("governs south.example.org"))
+	message.Body = &custodyv1.Event_PartySuspend{PartySuspend: &custodyv1.PartySuspend{Party: bram[:], Reason: custodyv1.SuspendReason_SUSPEND_REASON_UNDER_REVIEW}}
+	l.add(l.sign("party_suspend by another sponsor", message, south))
 	return l
+}
+
+func (l *vectorLog) leaves(size uint64) leafReader {
+	var leaves leafReader
+	for _, b := range l.entries[:size] {
+		leaves = append(leaves, merkle.LeafHash(b))
+	}
+	return leaves
+}
+
+func (l *vectorLog) rootAt(size uint64) merkle.Hash {
+	root, err := merkle.RootAt(l.leaves(size), size)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return root
+}
+
+// note gives a checkpoint signed by the founding nodes.
+func (l *vectorLog) note(size uint64) *checkpoint.Note {
+	policy := vectorGenesis().Policy()
+	n := &checkpoint.Note{Checkpoint: checkpoint.Checkpoint{Origin: policy.Origin, Size: size, Root: l.rootAt(size)}}
+	for _, node := range policy.Nodes {
+		n.Signatures = append(n.Signatures,
+			policy.LogKey(node).Sign(key("logs "+node.Association), n.Checkpoint, 0),
+			policy.CosignerKey(node).Sign(key("cosigns "+node.Association), n.Checkpoint, 1_767_225_700))
+	}
+	return n
+}
+
+func (l *vectorLog) proof(from, to uint64) []merkle.Hash {
+	proof, err := merkle.ConsistencyProof(l.leaves(to), from, to)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return proof
+}
+
+func (l *vectorLog) handOver(covered uint64) {
+	size := uint64(len(l.entries))
+	sequencer := rules.NewSequencer(l.id, 1, l.state, l.state.Head())
+	appended, rejection := sequencer.Handover(l.note(covered).Encode(), l.proof(covered, size), l.rootAt(size), l.now)
+	if rejection != nil {
+		l.Fatal(rejection)
+	}
+	l.state.Apply(rules.Block{Entries: []rules.Sequenced{appended}, Changes: sequencer.Changes()})
+	l.entries = append(l.entries, appended.Bytes)
+	l.handover = size
+}
+
+// makePolicyVectors changes the handover in every way that a verifier must see.
+func makePolicyVectors(l *vectorLog) policyVectors {
+	entry, err := ledger.DecodeEntry(l.entries[l.handover])
+	if err != nil {
+		l.Fatal(err)
+	}
+	v := policyVectors{First: vectorGenesis().Policy().ID().String(), Last: l.state.Policy().InForce.ID().String(), Index: l.handover}
+	replayer := func() (*audit.State, *audit.Replayer) {
+		state, err := audit.Start(l.file)
+		if err != nil {
+			l.Fatal(err)
+		}
+		return state, state.Replayer()
+	}
+	refuse := func(why string, change func(*ledger.Entry)) {
+		spoilt := *entry
+		spoilt.Proof = slices.Clone(entry.Proof)
+		change(&spoilt)
+		b, err := spoilt.Encode()
+		if err != nil {
+			l.Fatal(err)
+		}
+		var raws []audit.Raw
+		for _, e := range append(slices.Clone(l.entries[1:l.handover]), b) {
+			raws = append(raws, audit.Raw{Entry: e})
+		}
+		state, r := replayer()
+		root := merkle.LeafHash(b)
+		tree := slices.Clone(l.leaves(l.handover))
+		if root, err = merkle.RootAt(append(tree, root), l.handover+1); err != nil {
+			l.Fatal(err)
+		}
+		block, _ := r.Replay(state, r.Verify(raws))
+		state.Apply(block)
+		var finding *audit.Finding
+		if _, err := r.Finish(state, audit.TreeHead{Size: l.handover + 1, Root: root}); !errors.As(err, &finding) || finding.Index != l.handover {
+			l.Fatalf("%s: %v", why, err)
+		}
+		v.Refused = append(v.Refused, refusedBytes{why, hexed(b)})
+	}
+	lines := func(keep ...int) func(*ledger.Entry) {
+		return func(e *ledger.Entry) {
+			note, err := checkpoint.ParseNote(e.Note)
+			if err != nil {
+				l.Fatal(err)
+			}
+			all := note.Signatures
+			note.Signatures = nil
+			for _, i := range keep {
+				note.Signatures = append(note.Signatures, all[i])
+			}
+			e.Note = note.Encode()
+		}
+	}
+	refuse("cosigned by one of two", lines(0, 1, 2))
+	refuse("no line of a log key", lines(1, 3))
+	refuse("two lines by one key", lines(0, 1, 2, 3, 3))
+	refuse("a line by a key of the new policy", func(e *ledger.Entry) {
+		policy := l.state.Policy().InForce
+		note, _ := checkpoint.ParseNote(e.Note)
+		note.Signatures = append(note.Signatures, policy.LogKey(policy.Nodes[0]).Sign(key("logs anew"), note.Checkpoint, 0))
+		e.Note = note.Encode()
+	})
+	refuse("a signature that does not hold", func(e *ledger.Entry) {
+		note, _ := checkpoint.ParseNote(e.Note)
+		note.Signatures[1].Bytes[8] ^= 1
+		e.Note = note.Encode()
+	})
+	refuse("a size that does not cover the adoption", func(e *ledger.Entry) {
+		covered := l.handover - 2
+		e.Note, e.Proof = l.note(covered).Encode(), l.proof(covered, l.handover)
+	})
+	refuse("a size larger than the ledger", func(e *ledger.Entry) {
+		e.Note, e.Proof = l.note(l.handover+1).Encode(), nil
+	})
+	refuse("a hash left out", func(e *ledger.Entry) { e.Proof = e.Proof[1:] })
+	refuse("a hash more", func(e *ledger.Entry) { e.Proof = append(e.Proof, merkle.Hash{}) })
+	refuse("another hash", func(e *ledger.Entry) { e.Proof[0][0] ^= 1 })
+	refuse("a link", func(e *ledger.Entry) { e.Links = []uint64{0} })
+	refuse("no note", func(e *ledger.Entry) { e.Note = nil })
+	return v
 }
 
 func makeGenesis(t testing.TB, l *vectorLog) genesisVectors {
@@ -759,7 +922,7 @@ func makeLogVectors(t testing.TB, l *vectorLog) logVectors {
 		if e.Links == nil {
 			e.Links = []uint64{}
 		}
-		if entry.Kind == ledger.KindEvent {
+		if entry.Kind == ledger.KindEvent || entry.Kind == ledger.KindGovernance {
 			e.EventID = entry.Signed.ID().String()
 		}
 		v.Entries = append(v.Entries, e)
@@ -779,6 +942,7 @@ func makeLogVectors(t testing.TB, l *vectorLog) logVectors {
 		}
 		v.Refused = append(v.Refused, refusedBytes{why, hexed(b)})
 	}
+	v.Policy = makePolicyVectors(l)
 	good := l.entries[6]
 	end := 52 + 8*int(good[51]) // of its links
 	spoil := func(at int, to byte) []byte {
@@ -795,6 +959,10 @@ func makeLogVectors(t testing.TB, l *vectorLog) logVectors {
 	refuse("a byte cut off", good[:len(good)-1])
 	refuse("a byte more", append(slices.Clone(good), 0))
 	refuse("empty", nil)
+	handover := l.entries[l.handover]
+	refuse("a hash of the handover cut off", handover[:len(handover)-32])
+	refuse("66 hashes", slices.Concat(handover[:52], []byte{0, 0, 66}, make([]byte, 66*32)))
+	refuse("a note longer than the entry", slices.Concat(handover[:52], []byte{0xff, 0xff}, handover[54:]))
 	return v
 }
 

@@ -7,6 +7,7 @@ It shares no code with the ledger and needs the standard library only. The field
 tables and word lists are read from SPEC.md itself. Exit status 0 if every vector
 agrees, 1 if one does not.
 """
+import base64
 import hashlib
 import json
 import os
@@ -198,8 +199,9 @@ WORD = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 -+./(
 CODE = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 NAME = (WORD | set("&',") | {chr(c) for c in range(0xC0, 0x180)} - {chr(c) for c in (0xD7, 0xF7, 0x132, 0x133, 0x13F, 0x140, 0x149, 0x17F)}
         | {chr(c) for c in range(0x218, 0x21C)} | {chr(c) for c in range(0x1EA0, 0x1EFA)})
+NODE = set("abcdefghijklmnopqrstuvwxyz0123456789-")
 LETTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-ALPHABETS = {"word": WORD, "term": WORD, "code": CODE, "name": NAME, "country": LETTERS}
+ALPHABETS = {"word": WORD, "term": WORD, "code": CODE, "name": NAME, "country": LETTERS, "node": NODE}
 STRINGS = set(ALPHABETS)
 
 
@@ -366,10 +368,17 @@ def read_entry(b):
             return None
         entry = {"kind": number(1), "index": number(8), "time": number(8), "prev": take(32)}
         links = number(2)
-        if entry["kind"] not in (1, 2) or links > 502:
+        if entry["kind"] not in (1, 2, 3, 4) or links > 502:
             return None
         entry["links"] = [number(8) for _ in range(links)]
-        if entry["kind"] == 2:
+        if entry["kind"] == 4:
+            entry["note"] = take(number(2))
+            hashes = number(1)
+            if hashes > 65:
+                return None
+            entry["proof"] = [take(32) for _ in range(hashes)]
+            return entry if at == len(b) else None
+        if entry["kind"] in (2, 3):
             count = number(1)
             if not 1 <= count <= 8:
                 return None
@@ -383,7 +392,9 @@ def read_entry(b):
 def write_entry(e):
     b = struct.pack(">BBQQ", 1, e["kind"], e["index"], e["time"]) + e["prev"] + struct.pack(">H", len(e["links"]))
     b += b"".join(struct.pack(">Q", link) for link in e["links"])
-    if e["kind"] == 2:
+    if e["kind"] == 4:
+        return b + struct.pack(">H", len(e["note"])) + e["note"] + bytes([len(e["proof"])]) + b"".join(e["proof"])
+    if e["kind"] in (2, 3):
         b += bytes([len(e["signatures"])]) + b"".join(struct.pack(">H", len(s)) + s for s in e["signatures"])
     return b + struct.pack(">I", len(e["payload"])) + e["payload"]
 
@@ -415,6 +426,135 @@ def proof_of(index, leaves):
     if index < k:
         return proof_of(index, leaves[:k]) + [root_of(leaves[k:])]
     return proof_of(index - k, leaves[k:]) + [root_of(leaves[:k])]
+
+
+def consistent(m, n, root_m, root_n, proof):
+    """Checks a consistency proof from size m to size n by RFC 9162, section 2.1.4.2, which has the same tree."""
+    if not 1 <= m <= n:
+        return False
+    if m == n:
+        return not proof and root_m == root_n
+    path = list(proof)
+    if m & (m - 1) == 0:
+        path.insert(0, root_m)
+    if not path:
+        return False
+    fn, sn = m - 1, n - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = path[0]
+    for c in path[1:]:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            fr, sr = sha256(b"\x01", c, fr), sha256(b"\x01", c, sr)
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = sha256(b"\x01", sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    return fr == root_m and sr == root_n and sn == 0
+
+
+# Section 6: policies and handovers.
+
+
+def first_policy(genesis):
+    return dict(origin=genesis["name"], quorum=genesis["quorum"], nodes=[
+        dict(id=n["id"], association=n["association"], keys=[bytes.fromhex(n[use]) for use in ("log_key", "cosigner_key", "statement_key")])
+        for n in genesis["nodes"]])
+
+
+def policy_id(policy):
+    return sha256(b"custody/policy/v1\n", struct.pack(">I", policy["quorum"]), *(k for n in policy["nodes"] for k in n["keys"]))
+
+
+class Policies:
+    """The policy in force, open proposals by event id, and the one that is adopted."""
+
+    def __init__(self, genesis):
+        self.force, self.open, self.adopted, self.adopted_at = first_policy(genesis), {}, None, 0
+        self.names = {party_id(key_id(bytes.fromhex(a["governance_keys"][0]))): a["name"] for a in genesis["associations"]}
+        self.used = {k for n in self.force["nodes"] for k in n["keys"]}
+
+    def event(self, fields, event_id, index):
+        """Gives the reason to refuse, or None."""
+        party, force = fields["party"], self.force
+        own = [n for n in force["nodes"] if n["association"] == self.names.get(party)]
+        if not own:
+            return "NO_NODE"
+        if "policy_propose" in fields:
+            body = fields["policy_propose"]
+            node, count = body.get("node"), len(force["nodes"])
+            if node and not all(registrable(k) and k not in self.used for k in new_keys(node)):
+                return "KEY_IN_USE"
+            if self.adopted:
+                return "POLICY_PENDING"
+            if body["base"] != policy_id(force):
+                return "POLICY_STALE"
+            if not count // 2 < body["quorum"] <= count:
+                return "QUORUM_INVALID"
+            if not node and body["quorum"] == force["quorum"]:
+                return "POLICY_UNCHANGED"
+            if node and node["node_id"].decode() not in [n["id"] for n in own]:
+                return "UNKNOWN_NODE"
+            nodes = [dict(n, keys=new_keys(node)) if node and n["id"] == node["node_id"].decode() else n for n in force["nodes"]]
+            self.open = {e: p for e, p in self.open.items() if p["votes"][0] != party}
+            self.open[event_id] = dict(votes=[party], policy=dict(force, quorum=body["quorum"], nodes=nodes))
+        else:
+            event_id = fields["policy_approve"]["proposal"]
+            if event_id not in self.open:
+                return "UNKNOWN_PROPOSAL"
+            if party in self.open[event_id]["votes"]:
+                return "ALREADY_APPROVED"
+            self.open[event_id]["votes"].append(party)
+        if len(self.open[event_id]["votes"]) >= force["quorum"]:
+            self.adopted, self.adopted_at, self.open = self.open[event_id]["policy"], index, {}
+            self.used |= {k for n in self.adopted["nodes"] for k in n["keys"]}
+        return None
+
+    def handover(self, entry, leaves):
+        """Tells whether the entry may stand behind the leaves."""
+        note = final_note(entry["note"], self.force)
+        return (self.adopted is not None and not entry["links"] and note is not None and self.adopted_at < note[0] <= len(leaves)
+                and consistent(note[0], len(leaves), note[1], root_of(leaves), entry["proof"]))
+
+    def take_over(self):
+        self.force, self.adopted, self.adopted_at = self.adopted, None, 0
+
+
+def new_keys(node):
+    return [node[use] for use in ("log_key", "cosigner_key", "statement_key")]
+
+
+def final_note(note, policy):
+    """Gives size and root of a note that is final under a policy and has no other lines, or None."""
+    text, _, lines = note.rpartition(b"\n\n")
+    text += b"\n"
+    parts = text.split(b"\n")
+    if len(parts) != 4 or parts[0].decode() != policy["origin"] or not re.fullmatch(rb"[1-9]\d*", parts[1]) or not lines.endswith(b"\n"):
+        return None
+    keys = {}
+    for n in policy["nodes"]:
+        for kind, name, key in ((1, policy["origin"], n["keys"][0]), (4, n["association"] + "/custody-validator", n["keys"][1])):
+            keys[name.encode(), sha256(name.encode(), b"\n", bytes([kind]), key[1:])[:4]] = kind, key
+    signed = []
+    for line in lines[:-1].split(b"\n"):
+        match = re.fullmatch(b"\xe2\x80\x94 (\\S+) ([A-Za-z0-9+/=]+)", line)
+        raw = base64.b64decode(match[2], validate=True) if match else b""
+        kind, key = keys.pop((match[1], raw[:4]), (None, None)) if match else (None, None)
+        if kind is None:
+            return None
+        message, signature = text, raw[4:]
+        if kind == 4:
+            message = b"cosignature/v1\ntime " + str(int.from_bytes(raw[4:12], "big")).encode() + b"\n" + text
+            signature = raw[12:]
+        if not holds(key, message, signature):
+            return None
+        signed.append(kind)
+    if 1 not in signed or signed.count(4) < policy["quorum"]:
+        return None
+    return int(parts[1]), base64.b64decode(parts[2], validate=True)
 
 
 # The vectors.
@@ -520,6 +660,8 @@ def log():
     v = load("log.json")
     leaves, time, last, tail, group, record = [], 0, {}, {}, None, {}
     ledger_id = bytes.fromhex(load("genesis.json")["ledger_id"])
+    policies = Policies(json.loads(load("genesis.json")["file"]))
+    expect(policy_id(policies.force).hex(), v["policies"]["first_policy_id"], "policy id")
     for place, vector in enumerate(v["entries"]):
         raw = bytes.fromhex(vector["entry"])
         entry = read_entry(raw)
@@ -535,7 +677,14 @@ def log():
         expect(leaves[-1].hex(), vector["leaf"], "leaf")
         expect(root_of(leaves).hex(), vector["root"], "root")
         links = []
-        if place:
+        if entry["kind"] == 4:
+            expect(group, None, "no handover inside a group")
+            expect(place, v["policies"]["handover_index"], "handover")
+            for r in v["policies"]["refused"]:
+                expect(policies.handover(read_entry(bytes.fromhex(r["bytes"])), leaves[:-1]), False, r["why"])
+            expect(policies.handover(entry, leaves[:-1]), True, "handover")
+            policies.take_over()
+        elif place:
             fields = read_event(entry["payload"], entry["signatures"])
             expect(fields["ledger_id"], ledger_id, "ledger id")
             event_id = sha256(signing_bytes(entry["payload"]))
@@ -548,10 +697,15 @@ def log():
                 expect(ref["prev"], tail[item], "the item's own chain")
             if ref or "item_register" in fields:
                 last[item], tail[item] = place, event_id
+            governance = "policy_propose" in fields or "policy_approve" in fields
+            expect(entry["kind"], 3 if governance else 2, "kind")
+            if governance:
+                expect(policies.event(fields, event_id, place), None, "policy")
             group = check_group(group, fields, entry)
         expect(entry["links"], links, "links")
         expect(vector["links"], links, "links")
     expect(group, None, "the last group is whole")
+    expect(policy_id(policies.force).hex(), v["policies"]["last_policy_id"], "policy id")
     p = v["inclusion"]
     expect([h.hex() for h in proof_of(p["index"], leaves[:p["size"]])], p["proof"], "inclusion proof")
     expect(root_of(leaves[:p["size"]]).hex(), p["root"], "root")
