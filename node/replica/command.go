@@ -87,23 +87,23 @@ type unverified struct {
 	openings []*custodyv1.Opening
 }
 
-// encodeCommand puts a signed proposal in front of its body.
-func encodeCommand(signed SignedProposal, kind commandKind, body []byte) []byte {
-	b := make([]byte, 0, 4+len(signed.Payload)+len(signed.Signature)+len(body))
+// appendCommandHeader appends all that stands before the body.
+func appendCommandHeader(b []byte, signed SignedProposal, kind commandKind) []byte {
 	b = append(b, commandVersion, byte(kind))
 	b = binary.BigEndian.AppendUint16(b, uint16(len(signed.Payload)))
 	b = append(b, signed.Payload...)
-	b = append(b, signed.Signature...)
-	return append(b, body...)
+	return append(b, signed.Signature...)
 }
 
-// encodeBody puts encoded submissions together.
-func encodeBody(submissions [][]byte) []byte {
-	size := submissionsCountBytes
-	for _, s := range submissions {
-		size += len(s)
-	}
-	b := binary.BigEndian.AppendUint16(make([]byte, 0, size), uint16(len(submissions)))
+// commandHeaderSize is how much appendCommandHeader appends for a proposal by a
+// node.
+func commandHeaderSize(node string) int {
+	return 1 + 1 + 2 + len(ledger.Proposal{Node: node}.Payload()) + sign.SignatureSize
+}
+
+// appendSubmissions appends the body of kindSubmissions.
+func appendSubmissions(b []byte, submissions [][]byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, uint16(len(submissions)))
 	for _, s := range submissions {
 		b = append(b, s...)
 	}

@@ -42,12 +42,16 @@ func encodeAll(tb testing.TB, at uint64, submissions []ledger.Submission) []byte
 
 // encodeAt makes a command of encoded submissions, with a signature of zeroes.
 func encodeAt(at uint64, submissions [][]byte) []byte {
-	return unsigned(at, kindSubmissions, encodeBody(submissions))
+	return unsigned(at, kindSubmissions, appendSubmissions(nil, submissions))
 }
 
 func unsigned(at uint64, kind commandKind, body []byte) []byte {
 	p := ledger.Proposal{Node: strings.Repeat("n", 32), Term: 1, Counter: 1, At: at, Body: bodyHash(kind, body)}
 	return encodeCommand(SignedProposal{Payload: p.Payload(), Signature: make([]byte, sign.SignatureSize)}, kind, body)
+}
+
+func encodeCommand(signed SignedProposal, kind commandKind, body []byte) []byte {
+	return append(appendCommandHeader(nil, signed, kind), body...)
 }
 
 func TestCommandComesBack(t *testing.T) {

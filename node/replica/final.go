@@ -33,7 +33,7 @@ func (r *Replica) ProposeFinal(ctx context.Context, note []byte) error {
 	if err := r.mayPropose(); err != nil {
 		return err
 	}
-	command, err := r.proposer.seal(r.clock(), kindFinal, note)
+	command, err := r.proposer.seal(r.clock(), kindFinal, append(r.proposer.body(len(note)), note...))
 	if err != nil {
 		return err
 	}

@@ -154,7 +154,7 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 			ID: fmt.Sprintf("node-%d", i), Association: name, Incarnation: fmt.Sprintf("%016x", i+1),
 			PeerAddress: fmt.Sprintf("127.0.0.1:%d", 7000+i), ClientAddress: fmt.Sprintf("127.0.0.1:%d", 8000+i),
 			TLSKeySHA256: fmt.Sprintf("%064x", i+1),
-			LogKey: ledger.KeyText(keys.log.Public()), CosignerKey: ledger.KeyText(keys.cosigner.Public()), StatementKey: ledger.KeyText(keys.statement.Public()),
+			LogKey:       ledger.KeyText(keys.log.Public()), CosignerKey: ledger.KeyText(keys.cosigner.Public()), StatementKey: ledger.KeyText(keys.statement.Public()),
 		})
 		c.keys[fmt.Sprintf("node-%d", i)] = keys
 	}

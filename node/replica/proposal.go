@@ -4,11 +4,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/custodyledger/custodyledger/consensus"
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/sign"
 )
 
@@ -47,11 +49,20 @@ func (p *proposer) inForce() bool {
 	return ok && own.Statement == p.key.Public()
 }
 
-// seal makes a command of a body.
+// body gives an empty body with room for size bytes, to append to and then to
+// seal.
+func (p *proposer) body(size int) []byte {
+	header := commandHeaderSize(p.node)
+	return make([]byte, header, header+size)
+}
+
+// seal makes a command of what was appended to a body, in its memory.
 func (p *proposer) seal(now time.Time, kind commandKind, body []byte) ([]byte, error) {
 	if !p.inForce() {
 		return nil, &consensus.NotLeaderError{}
 	}
+	command, header := body, commandHeaderSize(p.node)
+	body = body[header:]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if term := p.term(); term != p.last {
@@ -61,16 +72,19 @@ func (p *proposer) seal(now time.Time, kind commandKind, body []byte) ([]byte, e
 	proposal := ledger.Proposal{
 		Cluster: p.cluster, Node: p.node, Term: p.last, Counter: p.counter, Previous: p.previous, At: uint64(now.UnixMilli()),
 	}
-	if plain {
-		return encodeCommand(SignedProposal{Payload: proposal.Payload(), Signature: make([]byte, sign.SignatureSize)}, kind, body), nil
+	signed := SignedProposal{Payload: proposal.Payload(), Signature: make([]byte, sign.SignatureSize)}
+	if !plain {
+		proposal.Body = bodyHash(kind, body)
+		signed.Payload = proposal.Payload()
+		message := sign.PAE(sign.ProposalPayloadType, signed.Payload)
+		signed.Signature = p.key.Sign(message)
+		p.previous = sha256.Sum256(message)
+		p.keep(signed, proposal)
 	}
-	proposal.Body = bodyHash(kind, body)
-	signed := SignedProposal{Payload: proposal.Payload()}
-	message := sign.PAE(sign.ProposalPayloadType, signed.Payload)
-	signed.Signature = p.key.Sign(message)
-	p.previous = sha256.Sum256(message)
-	p.keep(signed, proposal)
-	return encodeCommand(signed, kind, body), nil
+	if got := appendCommandHeader(command[:0], signed, kind); len(got) != header {
+		return nil, fmt.Errorf("replica: a command header of %d bytes, expected %d", len(got), header)
+	}
+	return command, nil
 }
 
 // bodyHash is what a proposal names its content by.
@@ -123,29 +137,39 @@ func (g *proposalGate) check(term uint64, b []byte) error {
 	return nil
 }
 
-// statementKeys are the statement keys that nodes have, or had: raft entries are
-// older than the policy in force where a node is brought up to date.
+// statementKeys are the statement keys that nodes have, had, or are about to
+// have: raft entries are older than the policy in force where a node is brought
+// up to date, and newer where a leader has applied a handover first.
 type statementKeys struct {
-	policy func() ledger.Policy // in force
+	governance func() rules.PolicyState
 
 	mu    sync.Mutex
-	known map[string][]sign.PublicKey // newest first
+	known map[string][]sign.PublicKey // by node id, newest first
 }
 
-func newStatementKeys(genesis ledger.Policy, inForce func() ledger.Policy) *statementKeys {
-	k := &statementKeys{policy: inForce, known: make(map[string][]sign.PublicKey)}
-	k.learn(genesis)
-	k.learn(inForce())
+func newStatementKeys(genesis ledger.Policy, governance func() rules.PolicyState) *statementKeys {
+	k := &statementKeys{governance: governance, known: make(map[string][]sign.PublicKey)}
+	k.add(genesis)
+	k.learn()
 	return k
 }
 
-// learn adds the keys of a policy.
-func (k *statementKeys) learn(policy ledger.Policy) {
+// learn adds the keys of the policy in force, of the one before, and of the one
+// that is adopted.
+func (k *statementKeys) learn() {
+	state := k.governance()
+	k.add(state.Previous)
+	k.add(state.InForce)
+	if next, ok := state.Next(); ok {
+		k.add(next)
+	}
+}
+
+func (k *statementKeys) add(policy ledger.Policy) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, n := range policy.Nodes {
-		keys := k.known[n.ID]
-		if len(keys) == 0 || keys[0] != n.Statement {
+		if keys := k.known[n.ID]; !slices.Contains(keys, n.Statement) {
 			k.known[n.ID] = append([]sign.PublicKey{n.Statement}, keys...)
 		}
 	}
@@ -170,7 +194,7 @@ func (k *statementKeys) verify(verifier *sign.Verifier, node string, message []b
 			}
 		}
 		if again == 0 {
-			k.learn(k.policy())
+			k.learn()
 		}
 	}
 	return fmt.Errorf("%w: signature of %s: %w", errProposal, node, last)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/custodyledger/custodyledger/consensus"
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/sign"
 )
 
@@ -35,6 +36,7 @@ func newWatch(tb testing.TB) *watch {
 		w.policy.Nodes = append(w.policy.Nodes, ledger.PolicyNode{ID: node, Log: key.Public(), Cosigner: key.Public(), Statement: key.Public()})
 	}
 	inForce := func() ledger.Policy { return w.policy }
+	governance := func() rules.PolicyState { return rules.PolicyState{InForce: w.policy} }
 	proposerOf := func(node string) *proposer {
 		return &proposer{
 			cluster: [32]byte{7}, node: node, key: keys[node], policy: inForce, keep: newProposals().keep,
@@ -43,7 +45,7 @@ func newWatch(tb testing.TB) *watch {
 	}
 	w.a, w.b = proposerOf("a"), proposerOf("b")
 	w.proposalGate = &proposalGate{
-		cluster: [32]byte{7}, keys: newStatementKeys(w.policy, inForce), seen: newProposals(),
+		cluster: [32]byte{7}, keys: newStatementKeys(w.policy, governance), seen: newProposals(),
 		verifier: sign.NewVerifier(16), clock: func() time.Time { return w.now },
 	}
 	return w
@@ -51,7 +53,7 @@ func newWatch(tb testing.TB) *watch {
 
 func (w *watch) command(tb testing.TB, p *proposer, at time.Time, body string) []byte {
 	tb.Helper()
-	b, err := p.seal(at, kindFinal, []byte(body))
+	b, err := p.seal(at, kindFinal, append(p.body(0), body...))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -245,11 +247,11 @@ func TestKeysBeforeAHandoverStillHold(t *testing.T) {
 	changed.Nodes[0].Statement = next.Public()
 	renewed := &proposer{cluster: w.a.cluster, node: "a", key: next, policy: w.a.policy, keep: w.a.keep, term: w.a.term}
 
-	if _, err := renewed.seal(w.now, kindFinal, []byte("early")); !errors.As(err, new(*consensus.NotLeaderError)) || renewed.mayPropose() == nil {
+	if _, err := renewed.seal(w.now, kindFinal, renewed.body(0)); !errors.As(err, new(*consensus.NotLeaderError)) || renewed.mayPropose() == nil {
 		t.Errorf("a key that is not in force yet proposes: %v", err)
 	}
 	w.policy = changed
-	if _, err := w.a.seal(w.now, kindFinal, []byte("late")); !errors.As(err, new(*consensus.NotLeaderError)) || w.a.mayPropose() == nil {
+	if _, err := w.a.seal(w.now, kindFinal, w.a.body(0)); !errors.As(err, new(*consensus.NotLeaderError)) || w.a.mayPropose() == nil {
 		t.Errorf("a key that is in force no more proposes: %v", err)
 	}
 	for name, b := range map[string][]byte{"old": old, "new": w.command(t, renewed, w.now, "after")} {
@@ -270,7 +272,7 @@ func BenchmarkProposal(b *testing.B) {
 		body := make([]byte, size)
 		b.Run(fmt.Sprint("build/", size), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := w.a.seal(w.now, kindSubmissions, body); err != nil {
+				if _, err := w.a.seal(w.now, kindSubmissions, append(w.a.body(size), body...)); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/custodyledger/custodyledger/consensus"
@@ -120,7 +121,9 @@ type Replica struct {
 	proposals *proposals
 	keys      *statementKeys
 	finals    *sizes
-	mayLead   func() error
+	// policySince is Since of the policy whose keys were learned last.
+	policySince atomic.Uint64
+	mayLead     func() error
 }
 
 // Start starts raft on what is on disk and returns; it does not wait for a
@@ -153,7 +156,7 @@ func Start(c Config) (*Replica, error) {
 	final, _ := c.Store.Final()
 	r := &Replica{
 		store: c.Store, genesis: genesis, self: c.Server, peers: c.Peers, sizes: newSizes(size), finals: newSizes(final.Size), mayLead: c.MayLead,
-		proposals: newProposals(), keys: newStatementKeys(genesis.Policy(), c.Store.Policy),
+		proposals: newProposals(), keys: newStatementKeys(genesis.Policy(), c.Store.Governance),
 		metrics: c.Metrics, clock: c.Clock, logger: c.Logger,
 		slots: make(chan struct{}, c.SubmissionsMax), verifier: sign.NewVerifier(sign.PreparedKeysDefault),
 	}
@@ -247,5 +250,8 @@ func (r *Replica) noteSize() {
 	r.sizes.advance(size)
 	if final, ok := r.store.Final(); ok {
 		r.finals.advance(final.Size)
+	}
+	if since := r.store.Governance().Since; r.policySince.Swap(since) != since {
+		r.keys.learn()
 	}
 }

@@ -196,11 +196,12 @@ func (w *waiting) deliver(result any, position int, err error) {
 }
 
 func (r *Replica) buildCommand(now time.Time, items []*waiting) ([]byte, error) {
-	submissions := make([][]byte, len(items))
+	submissions, size := make([][]byte, len(items)), submissionsCountBytes
 	for i, item := range items {
 		submissions[i] = item.encoded
+		size += len(item.encoded)
 	}
-	return r.proposer.seal(now, kindSubmissions, encodeBody(submissions))
+	return r.proposer.seal(now, kindSubmissions, appendSubmissions(r.proposer.body(size), submissions))
 }
 
 // errorLabel is the outcome label of an error in the metrics.
