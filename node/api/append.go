@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/bundle"
 	"github.com/custodyledger/custodyledger/node/client"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
@@ -18,6 +19,7 @@ type ledgerService struct {
 	backend   Backend
 	guard     *guard
 	verifiers *verifiers
+	trust     bundle.Trust // in the genesis
 }
 
 // Append records one event, and answers when its request says.

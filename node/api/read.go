@@ -64,6 +64,9 @@ func (s *ledgerService) GetItem(ctx context.Context, request *custodyv1.GetItemR
 	if f := fixed(request.Item, len(ledger.ItemID{}), "item", "an item id"); f != nil {
 		return nil, f
 	}
+	if request.Consistency.GetFinal() {
+		return s.finalItem(ctx, ledger.ItemID(request.Item))
+	}
 	response := &custodyv1.GetItemResponse{}
 	err := s.with(ctx, request.Consistency, func(snapshot *store.Snapshot) error {
 		item, ok := snapshot.Item(ledger.ItemID(request.Item))

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/bundle"
 	"github.com/custodyledger/custodyledger/ledger/sign"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/node/client"
@@ -99,6 +100,9 @@ type Config struct {
 	Finality Finality
 	// Voice signs for the node. Default: it signs nothing.
 	Voice Voice
+	// Stating gathers statements of several nodes. Default: there are none, and no
+	// bundles.
+	Stating Stating
 }
 
 func (c Config) withDefaults() Config {
@@ -147,6 +151,14 @@ func New(config Config, backend Backend) (*Server, error) {
 		return nil, errors.New("api: a server needs a genesis, a certificate and a backend")
 	}
 	config = config.withDefaults()
+	file, err := config.Genesis.Encode()
+	if err != nil {
+		return nil, err
+	}
+	trust, err := bundle.TrustGenesis(file)
+	if err != nil {
+		return nil, err
+	}
 	calls, err := newMetrics(config.Metrics)
 	if err != nil {
 		return nil, err
@@ -158,7 +170,7 @@ func New(config Config, backend Backend) (*Server, error) {
 	s.guard.pursuing, s.giveUp = context.WithCancel(context.Background())
 	s.verifiers = newVerifiers(s.guard, sign.NewVerifier(sign.PreparedKeysDefault))
 
-	ledgerService := &ledgerService{config: config, backend: backend, guard: s.guard, verifiers: s.verifiers}
+	ledgerService := &ledgerService{config: config, backend: backend, guard: s.guard, verifiers: s.verifiers, trust: trust}
 	custodyv1.RegisterLedgerServiceServer(s.guard, ledgerService)
 	custodyv1.RegisterAuditServiceServer(s.guard, &auditService{reader: reader{backend}, voice: config.Voice})
 	healthv1.RegisterHealthServer(s.guard, s.health)

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/bundle"
 	"github.com/custodyledger/custodyledger/ledger/sign"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
@@ -66,9 +67,11 @@ type Config struct {
 type Client struct {
 	genesis  *ledger.Genesis
 	id       ledger.LedgerID
+	trust    bundle.Trust // in the genesis
 	patience time.Duration
 	attempt  time.Duration
 	verifier *sign.Verifier
+	policies policies
 	nodes    []*node
 	first    atomic.Uint32 // index of the node that answered last
 }
@@ -87,6 +90,10 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	trust, err := bundle.TrustGenesis(config.Genesis)
+	if err != nil {
+		return nil, err
+	}
 	addresses, err := parseAddresses(genesis, config.Addresses)
 	if err != nil {
 		return nil, err
@@ -94,10 +101,12 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		genesis:  genesis,
 		id:       ledger.GenesisID(config.Genesis),
+		trust:    trust,
 		patience: config.Patience,
 		attempt:  config.AttemptTimeout,
 		verifier: sign.NewVerifier(sign.PreparedKeysDefault),
 	}
+	c.policies.known = []ledger.Policy{genesis.Policy()}
 	if c.patience <= 0 {
 		c.patience = PatienceDefault
 	}

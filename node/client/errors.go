@@ -70,6 +70,9 @@ type NodeError struct {
 
 func (e NodeError) Error() string { return e.Node + ": " + e.Err.Error() }
 
+// isTampered tells whether an answer did not verify.
+func isTampered(err error) bool { return errors.Is(err, ErrTampered) }
+
 // Unreachable says that no node gave an answer. Of a write nothing was
 // recorded and nothing will be.
 type Unreachable struct {
@@ -100,6 +103,8 @@ func (e *Unreachable) Unwrap() error { return e.Ended }
 type OutcomeUnknown struct {
 	Event ledger.EventID // the first event of the write
 	Cause error
+	// Promises are what nodes that took the event gave their word on, verified.
+	Promises []SignedPromise
 }
 
 func (e *OutcomeUnknown) Error() string {
@@ -144,6 +149,7 @@ type answer struct {
 	unknown bool // a write may have been recorded
 	reached bool // a node answered
 	after   time.Duration
+	promise *custodyv1.Promise // not verified; nil if there is none
 }
 
 // classify reads a status error. Without details it comes from the library on
@@ -164,6 +170,8 @@ func classify(err error) answer {
 			if len(d.FieldViolations) > 0 {
 				a.field = d.FieldViolations[0].Field
 			}
+		case *custodyv1.Promise:
+			a.promise = d
 		case *errdetails.RetryInfo:
 			a.after = d.RetryDelay.AsDuration()
 		}
@@ -194,7 +202,8 @@ func libraryReason(code codes.Code) ledger.Reason {
 
 func retryable(reason ledger.Reason) bool {
 	switch reason {
-	case ReasonNoLeader, ReasonOutcomeUnknown, ReasonOverloaded, ReasonCatchingUp, ReasonStopping, ReasonDeadline, ReasonDataFault, ReasonNodeFault, ReasonNotTried, ReasonSlowReader, ReasonIdle:
+	case ReasonNoLeader, ReasonOutcomeUnknown, ReasonOverloaded, ReasonCatchingUp, ReasonStopping, ReasonDeadline, ReasonDataFault, ReasonNodeFault, ReasonNotTried, ReasonSlowReader, ReasonIdle,
+		ReasonNotFinal, ReasonMovedOn, ReasonItemMoved, ReasonNoQuorum, ReasonNotSigning:
 		return true
 	}
 	return false

@@ -1,0 +1,300 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/bundle"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
+	"github.com/custodyledger/custodyledger/ledger/sign"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+)
+
+// Reasons for which nodes make no statement.
+const (
+	ReasonNotFinal   ledger.Reason = "NOT_FINAL"   // what was asked about is not under a final checkpoint yet
+	ReasonMovedOn    ledger.Reason = "MOVED_ON"    // a larger size is final already
+	ReasonItemMoved  ledger.Reason = "ITEM_MOVED"  // an event on the item is not final yet
+	ReasonNoQuorum   ledger.Reason = "NO_QUORUM"   // too few nodes stated the same at one size
+	ReasonNotSigning ledger.Reason = "NOT_SIGNING" // the node makes no statements
+	ReasonRecorded   ledger.Reason = "RECORDED"    // the event is in the ledger
+	ReasonTooEarly   ledger.Reason = "TOO_EARLY"   // the last final checkpoint is not past that time
+)
+
+// Stated is an item's state under a final checkpoint, as several associations
+// stated it alike.
+type Stated struct {
+	Statement ledger.Statement
+	Note      *checkpoint.Note
+	Policy    ledger.Policy // in force at the note
+	By        []string      // associations
+	Item      *custodyv1.ItemView
+}
+
+// FinalItem gives an item's state under a final checkpoint and verifies it: the
+// checkpoint, the statements of as many associations as the policy asks for, that
+// the view says what they state, and that the registration is the item's own.
+// No node is trusted.
+func (c *Client) FinalItem(ctx context.Context, item ledger.ItemID) (*Stated, error) {
+	var stated *Stated
+	_, err := c.with(ctx, false, func(ctx context.Context, n *node) error {
+		response, err := n.ledger.GetItem(ctx, &custodyv1.GetItemRequest{
+			Item: item[:], Consistency: &custodyv1.Consistency{Level: &custodyv1.Consistency_Final{Final: true}},
+		})
+		if err != nil {
+			return err
+		}
+		if stated, err = c.checkStated(ctx, n, item, response.Final); err != nil {
+			return err
+		}
+		registration, err := c.registrationOf(ctx, n, item)
+		if err != nil {
+			return err
+		}
+		if registration.Index != stated.Statement.Registered {
+			return &Tampered{Node: n.address, Index: registration.Index, What: fmt.Sprintf("the registration of the item is stated to be entry %d", stated.Statement.Registered)}
+		}
+		if stated.Item, err = ItemOf(stated.Statement, registration.Event, registration.RecordedAt); err != nil {
+			return &Tampered{Node: n.address, Index: registration.Index, What: "the item's first entry", Err: err}
+		}
+		if !proto.Equal(stated.Item, response.Item) {
+			return &Tampered{Node: n.address, Index: ledger.NoLink, What: "the item is shown otherwise than the associations state"}
+		}
+		return nil
+	})
+	return keep(stated, err)
+}
+
+// registrationOf fetches an item's first entry. The item's id is made of its
+// event, so that nothing else can stand there.
+func (c *Client) registrationOf(ctx context.Context, n *node, item ledger.ItemID) (Entry, error) {
+	response, err := n.ledger.ItemHistory(ctx, &custodyv1.ItemHistoryRequest{Item: item[:], PageSize: 1, Consistency: Stale.message()})
+	if err != nil {
+		return Entry{}, err
+	}
+	page, err := c.historyPage(n, item, Entry{}, response.Entries)
+	if err == nil && len(page) == 0 {
+		err = &Tampered{Node: n.address, Index: ledger.NoLink, What: "the item has no first entry"}
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	return page[0], nil
+}
+
+// checkStated verifies a statement about an item under the policy in force.
+func (c *Client) checkStated(ctx context.Context, n *node, item ledger.ItemID, final *custodyv1.FinalStatement) (*Stated, error) {
+	tampered := func(what string, err error) error {
+		return &Tampered{Node: n.address, Index: ledger.NoLink, What: what, Err: err}
+	}
+	statement, err := ledger.ParseStatement(final.GetPayload())
+	if err != nil {
+		return nil, tampered("the statement", err)
+	}
+	note, policy, by, err := c.checkFinal(ctx, n, item, sign.StatementPayloadType, final)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case statement.Ledger != c.id || statement.Item != item:
+		return nil, tampered(fmt.Sprintf("a statement on item %s of ledger %s", statement.Item, statement.Ledger), nil)
+	case statement.Size != note.Size || statement.Root != note.Root:
+		return nil, tampered("a statement on another size or root than the checkpoint's", nil)
+	}
+	return &Stated{Statement: statement, Note: note, Policy: policy, By: by}, nil
+}
+
+// checkFinal verifies a checkpoint and the signatures of what is stated with it.
+// Where they do not hold under the policy that this client knows, it may have
+// changed: a bundle about the item proves which one is in force.
+func (c *Client) checkFinal(ctx context.Context, n *node, item ledger.ItemID, payloadType string, final *custodyv1.FinalStatement) (*checkpoint.Note, ledger.Policy, []string, error) {
+	policy := c.genesis.Policy()
+	note, by, err := verifyFinal(policy, payloadType, final)
+	if err != nil {
+		report, fetched := c.bundleFrom(ctx, n, &custodyv1.GetBundleRequest{Items: [][]byte{item[:]}})
+		if fetched != nil {
+			return nil, policy, nil, fetched
+		}
+		if _, r, bad := c.verifyBundle(n, report); bad == nil && len(r.Handovers) > 0 {
+			policy = r.Policy
+			note, by, err = verifyFinal(policy, payloadType, final)
+		}
+	}
+	if err != nil {
+		err = &Tampered{Node: n.address, Index: ledger.NoLink, What: "what the associations are said to state", Err: err}
+	}
+	return note, policy, by, err
+}
+
+// verifyFinal verifies a checkpoint and a payload under a policy, and names the
+// associations that signed the payload.
+func verifyFinal(policy ledger.Policy, payloadType string, final *custodyv1.FinalStatement) (*checkpoint.Note, []string, error) {
+	note, err := checkpoint.ParseNote(final.GetNote())
+	if err == nil {
+		_, err = policy.Checkpoint().Verify(note)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	signed := sign.PAE(payloadType, final.Payload)
+	var by []string
+	for _, s := range final.Signatures {
+		signer, ok := policy.Node(s.NodeId)
+		if !ok {
+			return nil, nil, fmt.Errorf("node %.40q is not in the policy", s.NodeId)
+		}
+		if err := sign.Verify(signer.Statement, signed, s.Signature); err != nil {
+			return nil, nil, fmt.Errorf("the signature of %s: %w", signer.Association, err)
+		}
+		if slices.Contains(by, signer.Association) {
+			return nil, nil, fmt.Errorf("%s signed twice", signer.Association)
+		}
+		by = append(by, signer.Association)
+	}
+	if len(by) < int(policy.Quorum) {
+		return nil, nil, fmt.Errorf("%d associations signed it, the policy asks for %d", len(by), policy.Quorum)
+	}
+	return note, by, nil
+}
+
+// ItemOf shows a stated item with its registration, as nodes do.
+func ItemOf(s ledger.Statement, registration *ledger.Event, registeredAt uint64) (*custodyv1.ItemView, error) {
+	if registration == nil {
+		return nil, errors.New("it has no event")
+	}
+	body, ok := registration.Body.(*custodyv1.ItemRegister)
+	if !ok {
+		return nil, fmt.Errorf("it is a %T, not a registration", registration.Body)
+	}
+	view := &custodyv1.ItemView{
+		Item: s.Item[:], Status: custodyv1.ItemStatus(s.Status), Prev: s.Last[:], RegisteredIndex: s.Registered, LastIndex: s.LastIndex,
+		Custody: holderOf(s.Custody), Title: &custodyv1.Title{ManagingOwner: holderOf(s.Title[0].Owner)},
+		MemoUntilMs: s.MemoUntil, Contested: s.Contested,
+		Registration: body, RegisteredBy: registration.Party[:], RegisteredAtMs: registeredAt,
+	}
+	for _, share := range s.Title {
+		view.Title.Shares = append(view.Title.Shares, &custodyv1.TitleShare{Owner: holderOf(share.Owner), Parts: share.Parts})
+	}
+	for _, o := range s.Offers {
+		view.OpenOffers = append(view.OpenOffers, &custodyv1.OpenOffer{
+			EventId: o.Event[:], From: o.From[:], To: o.To[:], Mode: o.Mode, ExpiresAtMs: o.ExpiresAt, GoodsLeft: o.GoodsLeft,
+			MemoUntilMs: o.MemoUntil, Index: o.Index, Declined: o.Declined, Expired: s.At > o.ExpiresAt,
+		})
+	}
+	return view, nil
+}
+
+func holderOf(h ledger.StatedHolder) *custodyv1.Holder {
+	if h.Outside == nil {
+		return &custodyv1.Holder{Who: &custodyv1.Holder_Party{Party: h.Party[:]}}
+	}
+	return &custodyv1.Holder{Who: &custodyv1.Holder_Outside{Outside: &custodyv1.Outside{
+		Reason: h.Outside.Reason, Country: h.Outside.Country, SinceIndex: h.Outside.Since, ReleasedBy: h.Outside.ReleasedBy[:],
+	}}}
+}
+
+// Absent proves that an event is not in the ledger of a final size whose time is
+// past after, in unix milliseconds; 0 for any time.
+func (c *Client) Absent(ctx context.Context, event ledger.EventID, after uint64) (ledger.Absence, *custodyv1.FinalStatement, error) {
+	var absence ledger.Absence
+	var final *custodyv1.FinalStatement
+	_, err := c.with(ctx, false, func(ctx context.Context, n *node) error {
+		response, err := n.ledger.GetAbsence(ctx, &custodyv1.GetAbsenceRequest{EventId: event[:], AfterMs: after})
+		if err != nil {
+			return err
+		}
+		tampered := &Tampered{Node: n.address, Index: ledger.NoLink, What: "what the associations are said to state"}
+		final = response.Absence
+		note, _, err := verifyFinal(c.genesis.Policy(), sign.AbsencePayloadType, final)
+		if err == nil {
+			absence, err = ledger.ParseAbsence(final.Payload)
+		}
+		switch {
+		case err != nil:
+			tampered.Err = err
+			return tampered
+		case absence.Ledger != c.id || absence.Event != event || absence.At <= after || absence.Size != note.Size || absence.Root != note.Root:
+			tampered.What = "a statement about something else"
+			return tampered
+		}
+		return nil
+	})
+	return absence, final, err
+}
+
+// Bundle fetches one file that proves items, and verifies it.
+func (c *Client) Bundle(ctx context.Context, items ...ledger.ItemID) ([]byte, *bundle.Report, error) {
+	request := &custodyv1.GetBundleRequest{}
+	for _, id := range items {
+		request.Items = append(request.Items, slices.Clone(id[:]))
+	}
+	file, report, err := c.bundle(ctx, request)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, id := range items {
+		if !slices.ContainsFunc(report.Items, func(i bundle.Item) bool { return i.ID == id }) {
+			return nil, nil, &Tampered{Index: ledger.NoLink, What: fmt.Sprintf("item %s is not in the bundle", id)}
+		}
+	}
+	return file, report, nil
+}
+
+// OfferBundle fetches one file that proves the items of an offer, or of all offers
+// of its group, and verifies it.
+func (c *Client) OfferBundle(ctx context.Context, offer ledger.EventID) ([]byte, *bundle.Report, error) {
+	file, report, err := c.bundle(ctx, &custodyv1.GetBundleRequest{Offer: offer[:]})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, i := range report.Items {
+		if slices.ContainsFunc(i.Events, func(e bundle.Event) bool { return e.ID == offer }) {
+			return file, report, nil
+		}
+	}
+	return nil, nil, &Tampered{Index: ledger.NoLink, What: fmt.Sprintf("offer %s is not in the bundle", offer)}
+}
+
+func (c *Client) bundle(ctx context.Context, request *custodyv1.GetBundleRequest) (file []byte, report *bundle.Report, err error) {
+	_, err = c.with(ctx, false, func(ctx context.Context, n *node) (err error) {
+		if file, err = c.bundleFrom(ctx, n, request); err == nil {
+			file, report, err = c.verifyBundle(n, file)
+		}
+		return err
+	})
+	return file, report, err
+}
+
+func (c *Client) bundleFrom(ctx context.Context, n *node, request *custodyv1.GetBundleRequest) ([]byte, error) {
+	stream, err := n.ledger.GetBundle(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	var file []byte
+	for {
+		response, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return file, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if file = append(file, response.Chunk...); len(file) > bundle.BytesMax {
+			return nil, &Tampered{Node: n.address, Index: ledger.NoLink, What: fmt.Sprintf("a bundle of more than %d bytes", bundle.BytesMax)}
+		}
+	}
+}
+
+func (c *Client) verifyBundle(n *node, file []byte) ([]byte, *bundle.Report, error) {
+	report, err := bundle.Verify(file, c.trust)
+	if err != nil {
+		return nil, nil, &Tampered{Node: n.address, Index: ledger.NoLink, What: "a bundle", Err: err}
+	}
+	return file, report, nil
+}
