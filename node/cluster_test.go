@@ -107,7 +107,7 @@ func serve(tb testing.TB) *cluster {
 
 func (c *cluster) start(m *member) {
 	c.tb.Helper()
-	n, err := Start(m.config, Options{Logger: testLogger(c.tb)})
+	n, err := Start(m.config, Options{Logger: testLogger(c.tb), RecallPatience: 100 * time.Millisecond})
 	must(c.tb, err)
 	m.running = n
 }

@@ -6,10 +6,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/node/cosign"
 )
 
 // Config is the configuration of one node. The keys of the YAML file are the
@@ -36,6 +38,12 @@ type Config struct {
 	// nodes, by node id.
 	PeerAddresses map[string]string `yaml:"peer_addresses"`
 
+	// Witnesses are cosigners outside the ledger (C2SP tlog-witness) that this node
+	// asks, when it leads, to sign every checkpoint before it becomes final. Their
+	// signatures join the note if they come in time. They must know the log keys of
+	// all nodes.
+	Witnesses []WitnessConfig `yaml:"witnesses"`
+
 	// OpenReads lets everyone who reaches ClientListen read the contents of
 	// entries, which is every member's trade. Otherwise contents are answered to
 	// callers on this machine only.
@@ -46,6 +54,13 @@ type Config struct {
 	Log    LogConfig    `yaml:"log"`
 	Raft   RaftConfig   `yaml:"raft"`
 	Limits LimitsConfig `yaml:"limits"`
+}
+
+// WitnessConfig is one witness.
+type WitnessConfig struct {
+	Name string `yaml:"name"` // for the node's log and metrics
+	VKey string `yaml:"vkey"` // its cosigner key, name+id+key
+	URL  string `yaml:"url"`  // its submission prefix, http or https
 }
 
 // LogConfig says what is logged, on standard error.
@@ -169,6 +184,8 @@ func (c Config) problems() []problem {
 		address := c.PeerAddresses[node]
 		require(isDialAddress(address), "peer_addresses."+node, "%.80q is not host:port", address)
 	}
+	require(len(c.Witnesses) <= cosign.WitnessesMax, "witnesses", "%d, at most %d", len(c.Witnesses), cosign.WitnessesMax)
+	list = append(list, witnessProblems(c.Witnesses)...)
 	var level slog.Level
 	require(level.UnmarshalText([]byte(c.Log.Level)) == nil, "log.level", "%.20q is not debug, info, warn or error", c.Log.Level)
 	require(c.Log.Format == "text" || c.Log.Format == "json", "log.format", "%.20q is not text or json", c.Log.Format)
@@ -182,6 +199,26 @@ func (c Config) problems() []problem {
 	between(require, "limits.cache_bytes", c.Limits.CacheBytes, 1<<20, 1<<40)
 	return list
 }
+
+func witnessProblems(witnesses []WitnessConfig) (list []problem) {
+	names, keys := map[string]bool{}, map[string]bool{}
+	for i, w := range witnesses {
+		at := fmt.Sprintf("witnesses.%d", i)
+		if !witnessName.MatchString(w.Name) {
+			list = append(list, problem{at + ".name", fmt.Sprintf("%.40q: expected 1 to 32 lower-case letters, digits, dots and hyphens", w.Name)})
+		}
+		if _, err := cosign.ParseWitness(w.Name, w.VKey, w.URL); err != nil {
+			list = append(list, problem{at, err.Error()})
+		}
+		if names[w.Name] || keys[w.VKey] {
+			list = append(list, problem{at, "stands twice, by its name or its key"})
+		}
+		names[w.Name], keys[w.VKey] = true, true
+	}
+	return list
+}
+
+var witnessName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?$`)
 
 func between[T time.Duration | uint32 | int | int64](require func(bool, string, string, ...any), key string, value, least, most T) {
 	require(value >= least && value <= most, key, "%v, expected %v to %v", value, least, most)

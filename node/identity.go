@@ -17,11 +17,13 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/custodyledger/custodyledger/consensus"
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/sign"
+	"github.com/custodyledger/custodyledger/node/cosign"
 	"github.com/custodyledger/custodyledger/node/keyfile"
 )
 
@@ -61,6 +63,19 @@ type Identity struct {
 	Log       sign.PrivateKey
 	Cosigner  sign.PrivateKey
 	Statement sign.PrivateKey
+	// More are keys for a change of the node's keys: files log-2.key,
+	// cosigner-2.key, statement-2.key and so on beside the first ones. A node signs
+	// with those that the policy in force names for it.
+	More cosign.Keys
+}
+
+// keys are all keys that the node signs heads and statements with.
+func (i *Identity) keys() cosign.Keys {
+	return cosign.Keys{
+		Log:       append([]sign.PrivateKey{i.Log}, i.More.Log...),
+		Cosigner:  append([]sign.PrivateKey{i.Cosigner}, i.More.Cosigner...),
+		Statement: append([]sign.PrivateKey{i.Statement}, i.More.Statement...),
+	}
 }
 
 // IdentityRequest says what identity to make.
@@ -239,10 +254,72 @@ func readNodeKey(path, use, public string) (sign.PrivateKey, error) {
 	if err != nil {
 		return sign.PrivateKey{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if ledger.KeyText(key.Public()) != public {
+	if public != "" && ledger.KeyText(key.Public()) != public {
 		return sign.PrivateKey{}, fmt.Errorf("%s: is another key than the one in %s", path, partFile)
 	}
 	return key, nil
+}
+
+// readMoreKeys reads the further keys of a use.
+func readMoreKeys(dir, file, use string) ([]sign.PrivateKey, error) {
+	pattern := strings.TrimSuffix(file, ".key") + "-*.key"
+	paths, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil {
+		return nil, err
+	}
+	var keys []sign.PrivateKey
+	for _, path := range paths {
+		key, err := readNodeKey(path, use, "")
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// AddNodeKeys makes a further log, cosigner and statement key in an identity
+// folder, for a change of the node's keys by a proposed policy, and gives them.
+// They are on disk on return and are used once a policy that names them is in
+// force; the ones before stay, since others verify with them.
+func AddNodeKeys(dir string, random io.Reader) (part Part, err error) {
+	if part, err = ReadPart(filepath.Join(dir, partFile)); err != nil {
+		return Part{}, err
+	}
+	number := 2
+	for ; ; number++ {
+		if _, err := os.Stat(filepath.Join(dir, furtherKeyFile(logKeyFile, number))); errors.Is(err, fs.ErrNotExist) {
+			break
+		} else if err != nil {
+			return Part{}, err
+		}
+	}
+	for _, key := range []struct {
+		file, use string
+		public    *string
+	}{
+		{statementKeyFile, "statement", &part.Node.StatementKey},
+		{cosignerKeyFile, "cosigner", &part.Node.CosignerKey},
+		{logKeyFile, "log", &part.Node.LogKey}, // last: its number is the one looked for
+	} {
+		private, err := sign.GenerateKey(random)
+		if err != nil {
+			return Part{}, err
+		}
+		path := filepath.Join(dir, furtherKeyFile(key.file, number))
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an attempt that broke off
+			return Part{}, err
+		}
+		if err := writeNodeKey(path, key.use, private); err != nil {
+			return Part{}, err
+		}
+		*key.public = ledger.KeyText(private.Public())
+	}
+	return part, nil
+}
+
+func furtherKeyFile(first string, number int) string {
+	return fmt.Sprintf("%s-%d.key", strings.TrimSuffix(first, ".key"), number)
 }
 
 // LoadIdentity reads an identity folder and checks that its files belong
@@ -278,12 +355,16 @@ func loadIdentity(dir string) (*Identity, error) {
 	for _, key := range []struct {
 		file, use, public string
 		into              *sign.PrivateKey
+		more              *[]sign.PrivateKey
 	}{
-		{logKeyFile, "log", part.Node.LogKey, &identity.Log},
-		{cosignerKeyFile, "cosigner", part.Node.CosignerKey, &identity.Cosigner},
-		{statementKeyFile, "statement", part.Node.StatementKey, &identity.Statement},
+		{logKeyFile, "log", part.Node.LogKey, &identity.Log, &identity.More.Log},
+		{cosignerKeyFile, "cosigner", part.Node.CosignerKey, &identity.Cosigner, &identity.More.Cosigner},
+		{statementKeyFile, "statement", part.Node.StatementKey, &identity.Statement, &identity.More.Statement},
 	} {
 		if *key.into, err = readNodeKey(filepath.Join(dir, key.file), key.use, key.public); err != nil {
+			return nil, err
+		}
+		if *key.more, err = readMoreKeys(dir, key.file, key.use); err != nil {
 			return nil, err
 		}
 	}

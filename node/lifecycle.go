@@ -44,6 +44,9 @@ func (n *Node) close() error {
 	}
 	n.running.Wait()
 	var errs []error
+	if n.cosigner != nil {
+		errs = append(errs, n.cosigner.Close())
+	}
 	if r := n.Replica(); r != nil {
 		errs = append(errs, r.Close())
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/node/api"
+	"github.com/custodyledger/custodyledger/node/cosign"
 	"github.com/custodyledger/custodyledger/node/peer"
 	"github.com/custodyledger/custodyledger/node/replica"
 	"github.com/custodyledger/custodyledger/node/web"
@@ -32,7 +33,14 @@ type Options struct {
 	// ProcessMetrics adds the figures of the process, and those of raft, which
 	// are kept in one global place. For main to set: one node a process.
 	ProcessMetrics bool
+	// RecallPatience is how long the start waits for a majority of the other nodes
+	// to say what this one has signed; default RecallPatienceDefault. Without it
+	// the node runs and votes, and signs no heads until they have.
+	RecallPatience time.Duration
 }
+
+// RecallPatienceDefault is the default of Options.RecallPatience.
+const RecallPatienceDefault = 5 * time.Second
 
 // ErrFatal is wrapped by errors after which the process must end at once,
 // because a write may hang or the disk may lie. What was being written has an
@@ -74,13 +82,15 @@ type Node struct {
 	faulty   atomic.Bool // a mistake of this program was caught
 
 	// Each is stopped by Close, in the reverse of this order.
-	store   *store.Store
-	web     *web.Server
-	port    *consensus.Peers
-	calls   *peer.Client
-	replica atomic.Pointer[replica.Replica] // HTTP asks it while it is being started
-	peers   *peer.Server
-	api     *api.Server
+	store    *store.Store
+	web      *web.Server
+	port     *consensus.Peers
+	calls    *peer.Client
+	evidence *evidence
+	cosigner *cosign.Cosigner
+	peers    *peer.Server
+	replica  atomic.Pointer[replica.Replica] // HTTP and peers ask it while it is being started
+	api      *api.Server
 
 	running   sync.WaitGroup // the goroutines of the node itself
 	ctx       context.Context
@@ -100,7 +110,8 @@ type Addresses struct{ Peer, Client, HTTP string }
 //
 // Order: what is on disk, then the ports (so that a port in use is found before
 // anything is written), then what answers on them. HTTP comes first, so that a
-// node that starts for a long time can be asked why.
+// node that starts for a long time can be asked why; then the peer port, over
+// which nodes tell each other what they have signed before any of them votes.
 func Start(config Config, options Options) (*Node, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -123,6 +134,9 @@ func Start(config Config, options Options) (*Node, error) {
 	if options.Clock == nil {
 		options.Clock = time.Now
 	}
+	if options.RecallPatience == 0 {
+		options.RecallPatience = RecallPatienceDefault
+	}
 	n := &Node{
 		config: config, logger: options.Logger.With("node", server.Node), registry: prometheus.NewRegistry(),
 		id: id, genesis: genesis, server: server, fatal: make(chan error, 1),
@@ -130,7 +144,7 @@ func Start(config Config, options Options) (*Node, error) {
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.logger.Info("ledger", "name", genesis.Name, "fingerprint", id.Fingerprint(), "server", server.String(), "open_reads", config.OpenReads)
 	started := make(chan error, 1)
-	go func() { started <- n.start(identity, folder, options) }()
+	go func() { started <- n.start(identity, file, folder, options) }()
 	select {
 	case err = <-started:
 	case err := <-n.fatal: // what was being started may hang
@@ -143,7 +157,7 @@ func Start(config Config, options Options) (*Node, error) {
 	return n, nil
 }
 
-func (n *Node) start(identity *Identity, folder server, options Options) (err error) {
+func (n *Node) start(identity *Identity, file []byte, folder server, options Options) (err error) {
 	if n.store, err = store.Open(filepath.Join(n.config.DataDir, ledgerFolder), store.Options{
 		CacheBytes: n.config.Limits.CacheBytes, Fatal: n.stopProcess, Log: n.logger,
 	}); err != nil {
@@ -164,11 +178,21 @@ func (n *Node) start(identity *Identity, folder server, options Options) (err er
 	if err := n.registerMetrics(options.ProcessMetrics); err != nil {
 		return err
 	}
-	n.web = web.Serve(listeners.take("http"), web.Config{Metrics: n.registry, NotReady: n.NotReady, Logger: n.logger})
-	if err := n.startReplica(identity, folder, listeners.take("peer"), options); err != nil {
+	n.web = web.Serve(listeners.take("http"), web.Config{
+		Metrics: n.registry, NotReady: n.NotReady, Logger: n.logger, Log: n.store, OpenReads: n.config.OpenReads,
+	})
+	if err := n.startPeers(identity, file, folder, listeners.take("peer"), options); err != nil {
 		return err
 	}
-	n.peers = peer.Serve(n.port.GRPC(), peer.ServerConfig{Backend: n.Replica(), Genesis: n.genesis, Logger: n.logger})
+	if err := n.recall(options); err != nil {
+		return err
+	}
+	if err := n.startReplica(identity, folder, options); err != nil {
+		return err
+	}
+	if cosigning {
+		n.cosigner.Run()
+	}
 	if err := n.startAPI(identity, listeners.take("client")); err != nil {
 		return err
 	}
@@ -246,7 +270,8 @@ func (n *Node) registerMetrics(process bool) error {
 	return nil
 }
 
-func (n *Node) startReplica(identity *Identity, folder server, listener net.Listener, options Options) error {
+// startPeers begins to answer the other nodes, what needs no raft at first.
+func (n *Node) startPeers(identity *Identity, file []byte, folder server, listener net.Listener, options Options) error {
 	keys := map[string]consensus.KeyHash{}
 	for _, member := range n.genesis.Nodes {
 		key, err := keyHash(member)
@@ -265,6 +290,15 @@ func (n *Node) startReplica(identity *Identity, folder server, listener net.List
 		return err
 	}
 	n.calls = peer.NewClient(n.port)
+	if err := n.startCosigner(identity, file, folder, options); err != nil {
+		return err
+	}
+	backend := forPeers{Cosigner: n.cosigner, ownLedger: ownLedger{n}}
+	n.peers = peer.Serve(n.port.GRPC(), peer.ServerConfig{Backend: backend, Witness: backend, Genesis: n.genesis, Logger: n.logger})
+	return nil
+}
+
+func (n *Node) startReplica(identity *Identity, folder server, options Options) error {
 	metrics, err := replica.NewMetrics(n.registry)
 	if err != nil {
 		return err
@@ -279,7 +313,8 @@ func (n *Node) startReplica(identity *Identity, folder server, listener net.List
 	}
 	r, err := replica.Start(replica.Config{
 		Server: n.server, Mode: mode, Store: n.store, RaftDir: raftDir,
-		Port: n.port, Peers: n.calls, Statement: identity.Statement, Clock: options.Clock, Metrics: metrics, Logger: n.logger,
+		Port: n.port, Peers: n.calls, Statement: n.statementKey(identity), MayLead: n.cosigner.MayLead, SaveEvidence: n.saveEvidence,
+		Clock: options.Clock, Metrics: metrics, Logger: n.logger,
 		HeartbeatTimeout: n.config.Raft.HeartbeatTimeout, WriteTimeout: n.config.Raft.WriteTimeout, ApplyTimeout: n.config.Raft.ApplyTimeout,
 		SubmissionsMax: n.config.Limits.SubmissionsInFlight,
 		Fatal:          n.stopProcess,
@@ -318,7 +353,8 @@ func (n *Node) startAPI(identity *Identity, listener net.Listener) error {
 		OpenReads: n.config.OpenReads, Reflection: n.config.Reflection, SoftwareVersion: Version(),
 		ConnectionsMax: n.config.Limits.ClientConnections, StreamsPerConnection: n.config.Limits.StreamsPerConnection,
 		ConnectionAge: n.config.Limits.ConnectionAge,
-		Logger:        n.logger, Metrics: n.registry, OnFault: n.noteFault,
+		Finality:      n.Replica(), Voice: n.cosigner, Stating: n.cosigner,
+		Logger: n.logger, Metrics: n.registry, OnFault: n.noteFault,
 	}, n.Replica())
 	if err != nil {
 		listener.Close()

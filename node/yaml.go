@@ -89,6 +89,8 @@ func (l *problemList) decodeStruct(prefix string, node ast.Node, into reflect.Va
 			l.decodeStruct(key+".", at.Value, field)
 		case field.Kind() == reflect.Map:
 			l.decodeMap(key+".", at.Value, field)
+		case field.Kind() == reflect.Slice:
+			l.decodeList(key, at.Value, field)
 		default:
 			l.decodeValue(key, at, field)
 		}
@@ -102,6 +104,23 @@ func (l *problemList) decodeMap(prefix string, node ast.Node, into reflect.Value
 		l.decodeValue(key, at, value)
 		into.SetMapIndex(reflect.ValueOf(strings.TrimPrefix(key, prefix)), value)
 	})
+}
+
+// decodeList reads a list of structs. Their keys are named with their place, from
+// 0 on.
+func (l *problemList) decodeList(key string, node ast.Node, into reflect.Value) {
+	sequence, ok := node.(*ast.SequenceNode)
+	if !ok {
+		l.addAt(node.GetToken().Position.Line, key, "expected a list")
+		return
+	}
+	for i, value := range sequence.Values {
+		element := reflect.New(into.Type().Elem()).Elem()
+		at := fmt.Sprintf("%s.%d", key, i)
+		l.lines[at] = value.GetToken().Position.Line
+		l.decodeStruct(at+".", value, element)
+		into.Set(reflect.Append(into, element))
+	}
 }
 
 // eachKey visits every key of a mapping once and reports the second of two

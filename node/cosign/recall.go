@@ -19,7 +19,11 @@ import (
 // folder is an older copy of itself: its votes are as old.
 var ErrRolledBack = errors.New("this node once signed more than its ledger holds now: the data folder is an older copy. It must not vote again as it is")
 
-const recallPause = 100 * time.Millisecond
+const (
+	recallPause = 100 * time.Millisecond
+	// recallOnce is the least time that the others get for an answer.
+	recallOnce = time.Second
+)
 
 // recall is what the other nodes know that this node once signed. Until a
 // majority of them has said, and its ledger bears all of it out, it does not
@@ -56,34 +60,49 @@ func (r *recall) missing() []string {
 }
 
 // Recall asks the other nodes, before raft starts, what this one has signed. It
-// returns when a majority of them has answered, or after patience. The error is
-// that of ctx or wraps ErrRolledBack: the node must not run.
+// returns when a majority of them has answered, or when patience is over and all
+// have been asked once. The error is that of ctx or wraps ErrRolledBack: the node
+// must not run.
 func (s *Cosigner) Recall(ctx context.Context, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	began := time.Now()
+	asking, cancel := context.WithTimeout(ctx, max(patience, recallOnce))
 	defer cancel()
-	caller := context.Cause
 	for {
-		s.askHeads(ctx, s.recallMissing())
-		if err := s.checkRecall(); err != nil {
-			return err
+		missing := s.recallMissing()
+		asked := make(chan struct{}, len(missing))
+		for _, node := range missing {
+			s.running.Go(func() {
+				s.askHead(asking, node)
+				asked <- struct{}{}
+			})
 		}
-		s.recall.mu.Lock()
-		enough := s.recall.majority()
-		s.recall.mu.Unlock()
-		if enough {
-			return nil
+		for range missing {
+			select {
+			case <-asked:
+			case <-asking.Done():
+			}
+			if err := s.checkRecall(); err != nil {
+				return err
+			}
+			if s.recallEnough() {
+				return nil
+			}
+		}
+		if time.Since(began) >= patience {
+			return ctx.Err()
 		}
 		select {
 		case <-time.After(recallPause):
-		case <-s.ctx.Done():
-			return s.ctx.Err()
-		case <-ctx.Done():
-			if errors.Is(caller(ctx), context.DeadlineExceeded) {
-				return nil
-			}
+		case <-asking.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+func (s *Cosigner) recallEnough() bool {
+	s.recall.mu.Lock()
+	defer s.recall.mu.Unlock()
+	return s.recall.majority()
 }
 
 func (s *Cosigner) recallMissing() []string {
@@ -95,6 +114,7 @@ func (s *Cosigner) recallMissing() []string {
 // noteRecall takes a node's answer to what it holds of this one.
 func (s *Cosigner) noteRecall(node string, response *custodyv1.HeadsResponse) {
 	head, at, known := s.ownHead(response.Yours)
+	s.notBefore(at)
 	s.recall.mu.Lock()
 	defer s.recall.mu.Unlock()
 	if !slices.Contains(s.recall.others, node) {
@@ -104,9 +124,6 @@ func (s *Cosigner) noteRecall(node string, response *custodyv1.HeadsResponse) {
 	if known && head.Size >= s.recall.heads[node].Size && s.recall.heads[node] != head {
 		s.recall.heads[node] = head
 		s.recall.sure = false
-	}
-	if known {
-		go s.notBefore(at)
 	}
 }
 

@@ -68,21 +68,23 @@ func (s *Cosigner) watch() {
 func (s *Cosigner) askHeads(ctx context.Context, nodes []string) {
 	var asking sync.WaitGroup
 	for _, node := range nodes {
-		asking.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, headsTimeout)
-			defer cancel()
-			asked, began := s.clock(), time.Now()
-			response, err := s.peers.Heads(ctx, node)
-			if err != nil {
-				s.clocks.drop(node)
-				return
-			}
-			s.noteClock(node, response.NowMs, asked, s.clock(), time.Since(began))
-			s.noteRecall(node, response)
-			s.judgeHeads(node, response)
-		})
+		asking.Go(func() { s.askHead(ctx, node) })
 	}
 	asking.Wait()
+}
+
+func (s *Cosigner) askHead(ctx context.Context, node string) {
+	ctx, cancel := context.WithTimeout(ctx, headsTimeout)
+	defer cancel()
+	asked, began := s.clock(), time.Now()
+	response, err := s.peers.Heads(ctx, node)
+	if err != nil {
+		s.clocks.drop(node)
+		return
+	}
+	s.noteClock(node, response.NowMs, asked, s.clock(), time.Since(began))
+	s.noteRecall(node, response)
+	s.judgeHeads(node, response)
 }
 
 // judgeHeads holds what another node signed against this node's ledger.

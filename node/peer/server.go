@@ -79,6 +79,7 @@ type ServerConfig struct {
 func Serve(listener net.Listener, c ServerConfig) *Server {
 	s := &Server{grpc: grpc.NewServer(
 		grpc.Creds(established{}),
+		grpc.WaitForHandlers(true), // they read the store, which is closed next
 		grpc.MaxConcurrentStreams(streamsMax),
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxSendMsgSize(messageBytesMax),

@@ -1,0 +1,5 @@
+//go:build plain
+
+package node
+
+const cosigning = false
