@@ -186,37 +186,56 @@ func (t *Trust) judge(index uint64, b []byte) (judged, []fault) {
 	case (entry.Kind == ledger.KindGenesis) != (index == 0):
 		add(FaultPlace, "it is of kind %d; entry 0 and no other is the genesis", entry.Kind)
 	case entry.Kind == ledger.KindGenesis:
-		if !bytes.Equal(entry.Genesis, t.file) {
-			add(FaultLedger, "it founds ledger %s, the trusted one is %s", ledger.GenesisID(entry.Genesis), t.ledger)
-		} else if again, err := t.genesis.Entry(t.file).Encode(); err != nil || !bytes.Equal(again, b) {
-			add(FaultForm, "what stands around the genesis is not what follows from it")
+		t.judgeGenesis(entry, b, add)
+	case entry.Kind == ledger.KindHandover:
+		if _, err := checkpoint.ParseNote(entry.Note); err != nil {
+			add(FaultForm, "the note of the handover: %v", err)
 		}
-	case entry.Signed.Event != nil:
-		event, rejection := t.decode(entry.Signed)
-		j.event = event
-		switch {
-		case rejection != nil && event != nil:
-			add(FaultSignature, "%v", rejection)
-		case rejection != nil:
-			add(FaultForm, "%v", rejection)
+		if len(entry.Links) > 0 {
+			add(FaultForm, "a handover with links")
 		}
-		if event == nil {
-			break
-		}
-		if event.Ledger != t.ledger {
-			add(FaultLedger, "event %s was signed for ledger %s", event.ID, event.Ledger)
-		}
-		if want := len(event.Parties()) + len(event.Names()); len(entry.Links) != want {
-			add(FaultForm, "%d links, expected %d", len(entry.Links), want)
-		}
-		for _, link := range entry.Links {
-			if link >= index {
-				add(FaultForm, "a link to entry %d, which does not stand before it", link)
-			}
-		}
+	default:
+		j.event = t.judgeEvent(entry, add)
 	}
 	j.sound = len(found) == 0
 	return j, found
+}
+
+func (t *Trust) judgeGenesis(entry *ledger.Entry, b []byte, add func(Fault, string, ...any)) {
+	if !bytes.Equal(entry.Genesis, t.file) {
+		add(FaultLedger, "it founds ledger %s, the trusted one is %s", ledger.GenesisID(entry.Genesis), t.ledger)
+		return
+	}
+	if again, err := t.genesis.Entry(t.file).Encode(); err != nil || !bytes.Equal(again, b) {
+		add(FaultForm, "what stands around the genesis is not what follows from it")
+	}
+}
+
+func (t *Trust) judgeEvent(entry *ledger.Entry, add func(Fault, string, ...any)) *ledger.Event {
+	event, rejection := t.decode(entry.Signed)
+	if event == nil {
+		add(FaultForm, "%v", rejection)
+		return nil
+	}
+	if rejection != nil {
+		add(FaultSignature, "%v", rejection)
+	}
+	if event.Ledger != t.ledger {
+		add(FaultLedger, "event %s was signed for ledger %s", event.ID, event.Ledger)
+	}
+	if kind := event.Kind(); kind != entry.Kind {
+		add(FaultForm, "an entry of kind %d holds an event that belongs into kind %d", entry.Kind, kind)
+	}
+	if want := len(event.Parties()) + len(event.Names()); len(entry.Links) != want {
+		add(FaultForm, "%d links, expected %d", len(entry.Links), want)
+	}
+	for _, link := range entry.Links {
+		if link >= entry.Index {
+			add(FaultForm, "a link to entry %d, which does not stand before it", link)
+			break
+		}
+	}
+	return event
 }
 
 // between says what is wrong with two entries, the first of which stands before the
