@@ -9,16 +9,19 @@ import (
 	"google.golang.org/grpc/connectivity"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // trial is one call's way through the nodes.
 type trial struct {
-	client  *Client
-	causes  []NodeError // the last of each node
-	unknown bool        // a write may have been recorded
-	reached bool        // some node answered
-	rounds  int
-	delay   time.Duration
+	client *Client
+	causes []NodeError // the last of each node
+	// promises are the last one of each node, not verified.
+	promises map[*node]*custodyv1.Promise
+	unknown  bool // a write may have been recorded
+	reached  bool // some node answered
+	rounds   int
+	delay    time.Duration
 }
 
 // with calls op on one node after the other until it succeeds, is refused, or
@@ -108,6 +111,12 @@ func (t *trial) final(n *node, a answer, err error, ours bool) error {
 func (t *trial) note(n *node, a answer, written bool) {
 	t.reached = t.reached || a.reached
 	t.unknown = t.unknown || (written && a.unknown)
+	if a.promise != nil {
+		if t.promises == nil {
+			t.promises = map[*node]*custodyv1.Promise{}
+		}
+		t.promises[n] = a.promise
+	}
 	cause := NodeError{Node: n.address, Err: a.err()}
 	for i := range t.causes {
 		if t.causes[i].Node == n.address {
@@ -138,7 +147,18 @@ func (t *trial) pause(ctx context.Context) error {
 func (t *trial) settle(event ledger.EventID, err error) error {
 	var unreachable *Unreachable
 	if t.unknown && errors.As(err, &unreachable) {
-		return &OutcomeUnknown{Event: event, Cause: err}
+		return &OutcomeUnknown{Event: event, Cause: err, Promises: t.kept(event)}
 	}
 	return err
+}
+
+// kept gives the promises that hold, in the order of the nodes.
+func (t *trial) kept(event ledger.EventID) []SignedPromise {
+	var promises []SignedPromise
+	for _, n := range t.client.nodes {
+		if promise, err := t.client.checkPromise(event, t.promises[n]); err == nil {
+			promises = append(promises, promise)
+		}
+	}
+	return promises
 }

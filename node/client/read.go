@@ -40,10 +40,13 @@ func (c Consistency) message() *custodyv1.Consistency {
 type ReadAt struct {
 	Size       uint64
 	LedgerTime uint64 // recorded time of the last entry, unix milliseconds
+	// FinalSize is the size of the last final checkpoint that the node says it
+	// has. What is above it rests on the node's word alone.
+	FinalSize uint64
 }
 
 func readAt(message *custodyv1.ReadAt) ReadAt {
-	return ReadAt{Size: message.GetSize(), LedgerTime: message.GetLedgerTimeMs()}
+	return ReadAt{Size: message.GetSize(), LedgerTime: message.GetLedgerTimeMs(), FinalSize: message.GetFinalSize()}
 }
 
 // GetItem gives an item's state. *Refused with ReasonNotFound: no such item.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/node/api"
 	"github.com/custodyledger/custodyledger/node/api/apitest"
 	"github.com/custodyledger/custodyledger/node/client"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
@@ -72,6 +73,11 @@ func (l *liar) GetStatus(ctx context.Context, r *custodyv1.GetStatusRequest) (*c
 	return tell(l, answer, err)
 }
 
+func (l *liar) GetCheckpoint(ctx context.Context, r *custodyv1.GetCheckpointRequest) (*custodyv1.GetCheckpointResponse, error) {
+	answer, err := l.audit.GetCheckpoint(ctx, r)
+	return tell(l, answer, err)
+}
+
 func (l *liar) GetTreeHead(ctx context.Context, r *custodyv1.GetTreeHeadRequest) (*custodyv1.GetTreeHeadResponse, error) {
 	answer, err := l.audit.GetTreeHead(ctx, r)
 	return tell(l, answer, err)
@@ -98,10 +104,11 @@ func (l *liar) Entries(r *custodyv1.EntriesRequest, stream custodyv1.AuditServic
 }
 
 func relay[A any](l *liar, inner grpc.ServerStreamingClient[A], err error, send func(*A) error) error {
+	lie := *l.lie.Load() // a stream that nobody reads any more tells no later one's
 	for err == nil {
 		var answer *A
 		if answer, err = inner.Recv(); err == nil {
-			(*l.lie.Load())(any(answer).(proto.Message))
+			lie(any(answer).(proto.Message))
 			err = send(answer)
 		}
 	}
@@ -112,7 +119,7 @@ func relay[A any](l *liar, inner grpc.ServerStreamingClient[A], err error, send 
 // first one.
 func startLiar(t *testing.T, w *apitest.World) (*client.Client, *liar) {
 	t.Helper()
-	honest := w.Serve(0, w.Backend, nil)
+	honest := w.Serve(0, w.Backend, func(c *api.Config) { c.Finality, c.Voice = w.Backend, apitest.Voice{World: w} })
 	conn, err := grpc.NewClient("passthrough:///"+honest.Address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{InsecureSkipVerify: true})))
 	if err != nil {
 		t.Fatal(err)
