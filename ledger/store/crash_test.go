@@ -21,6 +21,9 @@ import (
 type step struct {
 	position ledger.Position
 	batches  []store.Batch
+	final    bool   // a note instead of batches, see settle
+	note     []byte // of a final step
+	at       uint64
 	size     uint64
 	root     merkle.Hash
 }
@@ -37,9 +40,23 @@ func script(trade *storetest.Trade, applies, submissions int) []step {
 			batch.Submissions = append(batch.Submissions, s)
 		}
 		// The twin took them one by one; the store takes all at the last time.
-		steps = append(steps, step{position: at(uint64(i + 1)), batches: []store.Batch{batch}})
+		steps = append(steps, step{position: at(uint64(len(steps))), batches: []store.Batch{batch}})
+		if trade.Council && i%2 == 1 {
+			trade.Twin.ApplyFinal(trade.Now, trade.FinalNote(trade.Twin.Head.Size))
+			steps = append(steps, step{position: at(uint64(len(steps))), final: true})
+		}
 	}
 	return settle(trade, steps)
+}
+
+// apply runs a step on a store.
+func (st step) apply(s *store.Store) error {
+	if st.final {
+		_, err := s.ApplyFinal(st.position, st.at, st.note)
+		return err
+	}
+	_, err := s.Apply(st.position, st.batches)
+	return err
 }
 
 // settle runs the steps on a new twin as a store runs them.
@@ -48,6 +65,14 @@ func settle(trade *storetest.Trade, steps []step) []step {
 	for i := range steps {
 		for _, b := range steps[i].batches {
 			trade.Twin.Apply(b.At, b.Submissions...)
+		}
+		if steps[i].final {
+			// Of what was there one step earlier, so that there is something to prove.
+			steps[i].at, steps[i].note = trade.Now, trade.FinalNote(steps[max(i-2, 0)].size)
+			if trade.Twin.Governs.HandoverDue(steps[i-1].size) {
+				steps[i].note = trade.FinalNote(steps[i-1].size)
+			}
+			trade.Twin.ApplyFinal(steps[i].at, steps[i].note)
 		}
 		steps[i].size, steps[i].root = trade.Twin.Head.Size, trade.Twin.Root()
 	}
@@ -60,6 +85,9 @@ func twinAt(trade *storetest.Trade, steps []step, i int) *storetest.Twin {
 	for _, s := range steps[:i+1] {
 		for _, b := range s.batches {
 			twin.Apply(b.At, b.Submissions...)
+		}
+		if s.final {
+			twin.ApplyFinal(s.at, s.note)
 		}
 	}
 	return twin
@@ -97,6 +125,7 @@ func survivor(t tb, crashed *storetest.Crashable, steps []step, durable int) (s 
 func TestCrashLosesASuffix(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		trade := storetest.NewTrade(picks(rapid.Uint64().Draw(t, "seed")))
+		trade.Council = true
 		steps := script(trade, rapid.IntRange(1, 16).Draw(t, "applies"), rapid.IntRange(1, 8).Draw(t, "submissions"))
 		disk := storetest.NewCrashable()
 		opts := disk.Options()
@@ -104,7 +133,7 @@ func TestCrashLosesASuffix(t *testing.T) {
 		s := found(t, trade, opts)
 		durable := 0
 		for i, st := range steps[1:] {
-			if _, err := s.Apply(st.position, st.batches); err != nil {
+			if err := st.apply(s); err != nil {
 				t.Fatal(err)
 			}
 			if rapid.IntRange(0, 7).Draw(t, "sync") == 0 {
@@ -126,7 +155,7 @@ func TestCrashLosesASuffix(t *testing.T) {
 					}
 					compare(t, c, twinAt(trade, steps, after))
 					for _, st := range steps[after+1:] {
-						if _, err := c.Apply(st.position, st.batches); err != nil {
+						if err := st.apply(c); err != nil {
 							t.Fatal(err)
 						}
 					}

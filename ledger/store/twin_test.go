@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/store"
@@ -63,6 +64,8 @@ func closeStore(t tb, s *store.Store) {
 func TestTwin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		trade := storetest.NewTrade(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "pick") })
+		trade.Council = true
+		final := uint64(0)
 		opts := storetest.NewCrashable().Options()
 		opts.MemTableBytes = 256 << 10
 		s := found(t, trade, opts)
@@ -86,6 +89,21 @@ func TestTwin(t *testing.T) {
 				t.Fatal(err)
 			}
 			compareOutcomes(t, got, want)
+			if rapid.IntRange(0, 3).Draw(t, "final") == 0 {
+				note := trade.FinalNote(rapid.Uint64Range(1, trade.Twin.Head.Size).Draw(t, "size"))
+				parsed, err := checkpoint.ParseNote(note)
+				if err != nil {
+					t.Fatal(err)
+				}
+				holds := parsed.Size > final || trade.Twin.Governs.HandoverDue(parsed.Size)
+				trade.Twin.ApplyFinal(trade.Now, note)
+				index++
+				outcome, err := s.ApplyFinal(at(index), trade.Now, note)
+				if err != nil || (outcome.Refused == nil) != holds {
+					t.Fatalf("a final note of size %d after %d: %+v, %v", parsed.Size, final, outcome, err)
+				}
+				final = max(final, parsed.Size)
+			}
 			if rapid.IntRange(0, 9).Draw(t, "reopen") == 0 {
 				closeStore(t, s)
 				s = open(t, opts)
@@ -127,6 +145,7 @@ func compare(t tb, s *store.Store, twin *storetest.Twin) {
 	compareEntries(t, snapshot, twin)
 	compareState(t, snapshot, twin)
 	compareIndexes(t, snapshot, twin)
+	compareGovernance(t, snapshot, twin)
 	if size, root := s.Head(); size != twin.Head.Size || root != twin.Root() {
 		t.Fatalf("head %d %s, want %d %s", size, root, twin.Head.Size, twin.Root())
 	}
@@ -184,6 +203,9 @@ func compareState(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
 			t.Fatalf("item %s: %+v, want %+v", id, got, want)
 		}
 	}
+	if got := snapshot.Policy(); !reflect.DeepEqual(got, normalPolicy(twin.Governs)) {
+		t.Fatalf("policy %+v, want %+v", got, twin.Governs)
+	}
 	for party, references := range twin.Registrations {
 		for reference, want := range references {
 			if got, ok := snapshot.Registration(party, reference); !ok || got != want {
@@ -201,6 +223,21 @@ func compareState(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
 		}
 	}
 	absent(t, snapshot)
+}
+
+// compareGovernance holds the list of entries that made the policy against all
+// entries.
+func compareGovernance(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
+	t.Helper()
+	var want []uint64
+	for i := range twin.Entries {
+		if kind := twin.Entry(uint64(i)).Kind; kind == ledger.KindGovernance || kind == ledger.KindHandover {
+			want = append(want, uint64(i))
+		}
+	}
+	if got, err := snapshot.GovernanceEntries(snapshot.Size()); err != nil || !slices.Equal(got, want) {
+		t.Fatalf("entries of governance %v, want %v: %v", got, want, err)
+	}
 }
 
 // absent asks for what is nowhere.
@@ -226,6 +263,13 @@ func normalItem(i rules.Item) rules.Item {
 		i.Offers = nil
 	}
 	return i
+}
+
+func normalPolicy(p rules.PolicyState) rules.PolicyState {
+	if len(p.Proposals) == 0 {
+		p.Proposals = nil
+	}
+	return p
 }
 
 func normalParty(p rules.Party) rules.Party {

@@ -35,3 +35,15 @@ func (t *Trade) Note(size uint64, root merkle.Hash, nodes ...int) []byte {
 	}
 	return note.Encode()
 }
+
+// FinalNote gives a note of the twin's first size entries that is final under the
+// policy for that size.
+func (t *Trade) FinalNote(size uint64) []byte {
+	policy := t.Twin.Governs.For(size)
+	note := &checkpoint.Note{Checkpoint: checkpoint.Checkpoint{Origin: policy.Origin, Size: size, Root: t.Twin.RootAt(size)}}
+	for _, n := range policy.Nodes {
+		keys := NodeKeys{Log: t.private[n.Log], Cosigner: t.private[n.Cosigner]}
+		note.Signatures = append(note.Signatures, keys.Sign(policy, n.ID, note.Checkpoint, t.Now/1000)...)
+	}
+	return note.Encode()
+}

@@ -24,11 +24,14 @@ type Trade struct {
 	Associations []*Actor
 	Dealers      []*Actor
 	Nodes        []NodeKeys // in the order of the genesis
+	// Council makes the associations propose and approve policies too.
+	Council bool
 
 	pick     func(n int) int // one of 0 to n-1
 	verifier *sign.Verifier
 	counter  uint64
 	past     []ledger.Submission
+	private  map[sign.PublicKey]sign.PrivateKey // of nodes, proposed ones too
 }
 
 // Actor is a party with the keys it signs with.
@@ -46,13 +49,13 @@ const pastMax = 32
 
 // NewTrade founds a ledger of two made-up associations.
 func NewTrade(pick func(n int) int) *Trade {
-	t := &Trade{Now: Start, pick: pick, verifier: sign.NewVerifier(256)}
+	t := &Trade{Now: Start, pick: pick, verifier: sign.NewVerifier(256), private: map[sign.PublicKey]sign.PrivateKey{}}
 	g := &ledger.Genesis{Format: ledger.GenesisFormat, Name: "store.example.org/trade", CreatedMs: Start, RulesVersion: ledger.RulesVersion1, Quorum: 2}
 	for i, name := range []string{"antwerp.example.org", "mumbai.example.org"} {
 		a := &Actor{Key: t.newKey()}
 		a.ID = ledger.NewPartyID(a.Key.Public().ID())
 		t.Associations = append(t.Associations, a)
-		keys := NodeKeys{Log: t.newKey(), Cosigner: t.newKey(), Statement: t.newKey()}
+		keys := t.newNodeKeys()
 		t.Nodes = append(t.Nodes, keys)
 		g.Associations = append(g.Associations, ledger.Association{Name: name, Country: "BE", GovernanceKeys: []string{ledger.KeyText(a.Key.Public())}})
 		g.Nodes = append(g.Nodes, ledger.Node{
@@ -98,6 +101,8 @@ func (t *Trade) Next() ledger.Submission {
 	t.Now += uint64(t.pick(2000))
 	var s ledger.Submission
 	switch n := t.pick(100); {
+	case t.Council && t.chance(12):
+		s = t.policy()
 	case len(t.Dealers) < 2 || n < 4 && len(t.Dealers) < 8:
 		s = t.Admit()
 	case n < 34:
@@ -229,6 +234,31 @@ func (t *Trade) sponsor() ledger.Submission {
 		event.Body = &custodyv1.Event_PartySponsor{PartySponsor: &custodyv1.PartySponsor{Party: a.ID[:]}}
 	}
 	return ledger.Submission{t.candidate(event, nil, association.Key)}
+}
+
+// policy proposes new keys for an association's node, or approves what stands.
+func (t *Trade) policy() ledger.Submission {
+	at := t.pick(len(t.Associations))
+	association, state := t.Associations[at], t.Twin.Governs
+	event := t.envelope(association.ID)
+	if len(state.Proposals) > 0 && t.chance(70) {
+		proposal := state.Proposals[t.pick(len(state.Proposals))].Event
+		event.Body = &custodyv1.Event_PolicyApprove{PolicyApprove: &custodyv1.PolicyApprove{Proposal: proposal[:]}}
+		return ledger.Submission{t.candidate(event, nil, association.Key)}
+	}
+	base, keys := state.InForce.ID(), t.newNodeKeys()
+	event.Body = &custodyv1.Event_PolicyPropose{PolicyPropose: &custodyv1.PolicyPropose{Base: base[:], Quorum: state.InForce.Quorum, Node: &custodyv1.NodeKeys{
+		NodeId: state.InForce.Nodes[at].ID, LogKey: keys.Log.Public().Bytes(), CosignerKey: keys.Cosigner.Public().Bytes(), StatementKey: keys.Statement.Public().Bytes(),
+	}}}
+	return ledger.Submission{t.candidate(event, nil, association.Key, keys.Log, keys.Cosigner, keys.Statement)}
+}
+
+func (t *Trade) newNodeKeys() NodeKeys {
+	keys := NodeKeys{Log: t.newKey(), Cosigner: t.newKey(), Statement: t.newKey()}
+	for _, key := range []sign.PrivateKey{keys.Log, keys.Cosigner, keys.Statement} {
+		t.private[key.Public()] = key
+	}
+	return keys
 }
 
 // move does something with one of the items.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/sign"
@@ -81,6 +82,45 @@ func (t *Twin) Apply(at uint64, submissions ...ledger.Submission) ([]ledger.Outc
 	return outcomes, block
 }
 
+// ApplyFinal hands over where a final note, as Trade.FinalNote gives it, is due to.
+func (t *Twin) ApplyFinal(at uint64, note []byte) rules.Block {
+	parsed, err := checkpoint.ParseNote(note)
+	if err != nil {
+		panic(err)
+	}
+	if !t.Governs.HandoverDue(parsed.Size) {
+		return rules.Block{}
+	}
+	sequencer := rules.NewSequencer(t.ID, ledger.RulesVersion1, t, t.Head)
+	appended, rejection := sequencer.Handover(note, consistency(t.Leaves, int(parsed.Size), true), t.Root(), at)
+	if rejection != nil {
+		panic(rejection)
+	}
+	block := rules.Block{Entries: []rules.Sequenced{appended}, Changes: sequencer.Changes()}
+	t.append(appended.Bytes)
+	t.write(block.Changes)
+	t.Head = sequencer.Head()
+	return block
+}
+
+// consistency is RFC 6962's SUBPROOF(from, leaves, whole), word by word.
+func consistency(leaves []merkle.Hash, from int, whole bool) []merkle.Hash {
+	if from == len(leaves) {
+		if whole {
+			return nil
+		}
+		return []merkle.Hash{rootOf(leaves)}
+	}
+	k := 1
+	for 2*k < len(leaves) {
+		k *= 2
+	}
+	if from <= k {
+		return append(consistency(leaves[:k], from, whole), rootOf(leaves[k:]))
+	}
+	return append(consistency(leaves[k:], from-k, false), rootOf(leaves[:k]))
+}
+
 func (t *Twin) append(entry []byte) {
 	t.Entries = append(t.Entries, bytes.Clone(entry))
 	t.Leaves = append(t.Leaves, merkle.LeafHash(entry))
@@ -120,9 +160,11 @@ func (t *Twin) write(c rules.Changes) {
 func (t *Twin) Root() merkle.Hash { return t.RootAt(uint64(len(t.Leaves))) }
 
 // RootAt gives the root of the first size entries.
-func (t *Twin) RootAt(size uint64) merkle.Hash {
+func (t *Twin) RootAt(size uint64) merkle.Hash { return rootOf(t.Leaves[:size]) }
+
+func rootOf(leaves []merkle.Hash) merkle.Hash {
 	var frontier merkle.Frontier
-	for _, leaf := range t.Leaves[:size] {
+	for _, leaf := range leaves {
 		frontier.Append(leaf, nil)
 	}
 	return frontier.Root()
