@@ -293,7 +293,11 @@ func (a *auditRun) common(ctx context.Context, source Source, head TreeHead, w *
 		return err
 	}
 	root := w.edge.tree.Root()
-	if root != a.root(to) {
+	switch {
+	case root == a.root(to):
+	case a.reference == nil:
+		return find(a.start.Size, NotConsistent, "the entries from here up to entry %d are not those that were verified before", to-1).against(a.root(to), root)
+	default:
 		return a.differing(ctx, source, head, to)
 	}
 	if head.Size <= to && head.Root != root {
@@ -444,7 +448,11 @@ func (a *auditRun) checkpoints() {
 		if r.Finding != nil || r.Err != nil {
 			continue
 		}
-		if wrong := a.signed(r, r.heads); wrong != nil {
+		wrong := a.signed(r, r.heads)
+		if wrong == nil {
+			wrong = a.gone(a.Sources[i], r)
+		}
+		if wrong != nil {
 			wrong.Source = r.Name
 			r.Finding = wrong
 		}

@@ -171,16 +171,18 @@ func (a *auditRun) policyAt(size uint64) int {
 
 // contradiction finds a word of the same cosigner that cannot stand beside this
 // one: of another root for the same size, or of a smaller size at a later time.
+// Of two words of this audit the smaller one is wrong.
 func (a *auditRun) contradiction(w word) (kind Kind, other word, ok bool) {
-	for _, known := range slices.Concat(a.State.memory.words, a.words) {
+	for i, known := range slices.Concat(a.State.memory.words, a.words) {
 		if known.key != w.key {
 			continue
 		}
 		k, n := known.note, w.note
+		remembered := i < len(a.State.memory.words)
 		switch {
 		case k.Size == n.Size && k.Root != n.Root:
 			return SignedTwice, known, true
-		case k.Size > n.Size && known.at < w.at, k.Size < n.Size && known.at > w.at:
+		case k.Size > n.Size && known.at < w.at, remembered && k.Size < n.Size && known.at > w.at:
 			return CosignatureWentBack, known, true
 		}
 	}
@@ -216,13 +218,13 @@ func (a *auditRun) oneSigned(r *SourceReport, h *signedHead) *Finding {
 	if size > r.Head.Size {
 		return find(r.Head.Size, EntryMissing, "%s covers %d entries, and the source has fewer", what, size).against(size, r.Head.Size)
 	}
-	if tree, ok := a.trees[size]; ok {
-		if root := tree.tree.Root(); root != h.note.Root {
-			return find(size-1, kind, "%s has another root than the entries below it", what).against(root, h.note.Root)
-		}
+	tree := a.trees[size]
+	if tree != nil && tree.tree.Root() != h.note.Root {
+		return find(size-1, kind, "%s has another root than the entries below it", what).against(tree.tree.Root(), h.note.Root)
 	}
 	for _, w := range wordsOf(a.policy(size), h.note) {
 		switch kind, other, ok := a.contradiction(w); {
+		case ok && kind == SignedTwice && tree != nil: // the other one is wrong, and found where it was shown
 		case ok && kind == SignedTwice:
 			return find(size-1, kind, "%s signed another root for this size", w.key.Name).against(other.note.Root, w.note.Root)
 		case ok:
@@ -234,11 +236,31 @@ func (a *auditRun) oneSigned(r *SourceReport, h *signedHead) *Finding {
 				against(first.note.Size, second.note.Size)
 		}
 	}
-	if before := a.State.memory.final; !h.own && before != nil && size < before.Size {
-		if a.finalMax < before.Size {
-			return find(size-1, CheckpointWentBack, "the last final checkpoint is older than one that was verified before").against(before.Size, size)
-		}
-		r.Behind = true
+	if h.own {
+		return nil
 	}
+	return a.wentBack(r, size)
+}
+
+// gone finds a source that has no final checkpoint any more.
+func (a *auditRun) gone(source Source, r *SourceReport) *Finding {
+	_, signs := source.(CheckpointSource)
+	if !signs || slices.ContainsFunc(r.heads, func(h *signedHead) bool { return !h.own }) {
+		return nil
+	}
+	return a.wentBack(r, 0)
+}
+
+// wentBack judges the size of a source's final checkpoint, 0 if it has none. One
+// node may be behind others, all may not.
+func (a *auditRun) wentBack(r *SourceReport, size uint64) *Finding {
+	before := a.State.memory.final
+	if before == nil || size >= before.Size {
+		return nil
+	}
+	if a.finalMax < before.Size {
+		return find(max(size, 1)-1, CheckpointWentBack, "the last final checkpoint is older than one that was verified before").against(before.Size, size)
+	}
+	r.Behind = true
 	return nil
 }
