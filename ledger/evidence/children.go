@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -30,6 +31,13 @@ func eventOf(s ledger.SignedEvent) eventJSON {
 
 func (e eventJSON) signed() ledger.SignedEvent {
 	return ledger.SignedEvent{Event: e.Event, Signatures: byteList(e.Signatures)}
+}
+
+// framed gives the event's bytes as a proposal's content holds them, behind their
+// length. Nothing else in a content can hold the bytes of an event: signatures and
+// salts are too short, opened values are text.
+func (e eventJSON) framed() []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(e.Event))), e.Event...)
 }
 
 func (c *twoChildren) verify(t *Trust) (Verdict, error) {

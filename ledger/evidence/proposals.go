@@ -99,6 +99,9 @@ func LateStamp(trust *Trust, cluster uint32, proposal Signed, content []byte, ev
 	})
 }
 
+// submissionsKind is the first byte of a content that holds events.
+const submissionsKind = 1
+
 type lateStamp struct {
 	Cluster  uint32     `json:"cluster"`
 	Proposal signedJSON `json:"proposal"`
@@ -123,7 +126,7 @@ func (c *lateStamp) verify(t *Trust) (Verdict, error) {
 	switch {
 	case sha256.Sum256(c.Body) != proposal.Body:
 		return Verdict{}, unproven("the content is not what the proposal was signed for")
-	case !bytes.Contains(c.Body, c.Event.Event):
+	case len(c.Body) == 0 || c.Body[0] != submissionsKind || !bytes.Contains(c.Body, c.Event.framed()):
 		return Verdict{}, unproven("event %s does not stand in the proposal", event.ID)
 	case promise.Event != event.ID:
 		return Verdict{}, unproven("the promise is for event %s, the proposal holds event %s", promise.Event, event.ID)

@@ -178,7 +178,7 @@ func TestLateStamp(t *testing.T) {
 	w := newWorld(t, "ledger.example.org/trade")
 	key, party := w.association(0)
 	event, other := w.event(party, register, key), w.event(party, register, key)
-	body := append([]byte{1, 0, 0}, event.Event...)
+	body := append([]byte{1, 0, 0}, eventOf(event).framed()...)
 	proposal := func(change func(*ledger.Proposal)) Signed {
 		p := ledger.Proposal{Cluster: clusterID(w.id, 0), Node: "n0", Term: 3, Counter: 7, At: start, Body: sha256.Sum256(body)}
 		change(&p)
@@ -189,6 +189,7 @@ func TestLateStamp(t *testing.T) {
 		return w.state(node, sign.PromisePayloadType, p.Payload())
 	}
 	plain := proposal(func(*ledger.Proposal) {})
+	final := append([]byte{2}, body[1:]...)
 	e, err := LateStamp(w.trust, 0, plain, body, event, promise(1, LateStampMs+1, event.ID()))
 	w.holds(e, err, w.trust, "", n0+" and "+n1)
 	for name, test := range map[string]struct {
@@ -198,16 +199,17 @@ func TestLateStamp(t *testing.T) {
 		promise  Signed
 		says     string
 	}{
-		"within bounds":         {plain, body, event, promise(1, LateStampMs, event.ID()), "more than 60000 ms"},
-		"received before":       {proposal(func(p *ledger.Proposal) { p.At += 999_999 }), body, event, promise(1, 0, event.ID()), "more than 60000 ms"},
-		"another body":          {plain, body[1:], event, promise(1, 99_999, event.ID()), "not what the proposal was signed for"},
-		"an event not in it":    {plain, body, other, promise(1, 99_999, other.ID()), "does not stand in"},
-		"promise for another":   {plain, body, event, promise(1, 99_999, other.ID()), "the promise is for event"},
-		"the leader's promise":  {plain, body, event, promise(0, 99_999, event.ID()), "two clocks"},
-		"proposal of a forger":  {Signed{plain.Payload, w.state(1, sign.ProposalPayloadType, plain.Payload).Signature}, body, event, promise(1, 99_999, event.ID()), "does not hold"},
-		"a part of the event":   {plain, body, ledger.SignedEvent{Event: event.Event[:20], Signatures: event.Signatures}, promise(1, 99_999, event.ID()), "not valid"},
-		"promise cut short":     {plain, body, event, Signed{promise(1, 99_999, event.ID()).Payload[:70], nil}, "cut short"},
-		"proposal with no body": {proposal(func(p *ledger.Proposal) { p.Body = sha256.Sum256(nil) }), nil, event, promise(1, 99_999, event.ID()), "does not stand in"},
+		"within bounds":           {plain, body, event, promise(1, LateStampMs, event.ID()), "more than 60000 ms"},
+		"received before":         {proposal(func(p *ledger.Proposal) { p.At += 999_999 }), body, event, promise(1, 0, event.ID()), "more than 60000 ms"},
+		"another body":            {plain, body[1:], event, promise(1, 99_999, event.ID()), "not what the proposal was signed for"},
+		"an event not in it":      {plain, body, other, promise(1, 99_999, other.ID()), "does not stand in"},
+		"promise for another":     {plain, body, event, promise(1, 99_999, other.ID()), "the promise is for event"},
+		"the leader's promise":    {plain, body, event, promise(0, 99_999, event.ID()), "two clocks"},
+		"proposal of a forger":    {Signed{plain.Payload, w.state(1, sign.ProposalPayloadType, plain.Payload).Signature}, body, event, promise(1, 99_999, event.ID()), "does not hold"},
+		"a part of the event":     {plain, body, ledger.SignedEvent{Event: event.Event[:20], Signatures: event.Signatures}, promise(1, 99_999, event.ID()), "not valid"},
+		"promise cut short":       {plain, body, event, Signed{promise(1, 99_999, event.ID()).Payload[:70], nil}, "cut short"},
+		"content of another kind": {proposal(func(p *ledger.Proposal) { p.Body = sha256.Sum256(final) }), final, event, promise(1, 99_999, event.ID()), "does not stand in"},
+		"proposal with no body":   {proposal(func(p *ledger.Proposal) { p.Body = sha256.Sum256(nil) }), nil, event, promise(1, 99_999, event.ID()), "does not stand in"},
 	} {
 		_, err := LateStamp(w.trust, 0, test.proposal, test.body, test.event, test.promise)
 		refuses(t, name, err, ErrUnproven, test.says)
