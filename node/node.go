@@ -353,7 +353,7 @@ func (n *Node) startAPI(identity *Identity, listener net.Listener) error {
 		OpenReads: n.config.OpenReads, Reflection: n.config.Reflection, SoftwareVersion: Version(),
 		ConnectionsMax: n.config.Limits.ClientConnections, StreamsPerConnection: n.config.Limits.StreamsPerConnection,
 		ConnectionAge: n.config.Limits.ConnectionAge,
-		Finality:      n.Replica(), Voice: n.cosigner, Stating: n.cosigner, Stating: n.cosigner,
+		Finality:      n.Replica(), Voice: n.cosigner, Stating: n.cosigner,
 		Logger: n.logger, Metrics: n.registry, OnFault: n.noteFault,
 	}, n.Replica())
 	if err != nil {
