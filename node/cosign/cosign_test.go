@@ -2,6 +2,7 @@ package cosign
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,7 @@ func TestThreeNodesReachFinal(t *testing.T) {
 		w.run(w.nodes...)
 		defer w.close()
 		untilFinal(t, w.nodes[2], 1)
-		note, err := checkpoint.ParseNote(w.nodes[1].final)
+		note, err := checkpoint.ParseNote(w.nodes[1].note())
 		must(t, err)
 		policy := w.genesis.Policy()
 		final, err := policy.Checkpoint().Verify(note)
@@ -138,8 +139,8 @@ func cosignedAt(t testing.TB, n *testNode) uint64 {
 func TestAClockSetBackDoesNotMakeANodeLookGuilty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3, 2)
-		back := time.Duration(0)
-		clock := func() time.Time { return time.Now().Add(-back) }
+		var back atomic.Int64
+		clock := func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
 		n := w.nodes[1]
 		n.clock = clock
 		n.start(Config{})
@@ -147,7 +148,7 @@ func TestAClockSetBackDoesNotMakeANodeLookGuilty(t *testing.T) {
 		defer w.close()
 		untilFinal(t, n, 1)
 		first := cosignedAt(t, n)
-		back = time.Hour
+		back.Store(int64(time.Hour))
 		w.grow(w.nodes...)
 		untilFinal(t, n, 2)
 		if again := cosignedAt(t, n); again < first {
@@ -217,12 +218,12 @@ func TestALyingRequesterChangesNothing(t *testing.T) {
 			{"101 lines", "node-0", append(asking(w, "node-0", size, good), []byte(strings.Repeat("\u2014 x AAAAAAAA\n", checkpoint.SignaturesMax))...), Malformed},
 		} {
 			honest := w.nodes[1]
-			final, signed := string(honest.final), *honest.signed
+			final, signed := honest.state()
 			response := honest.cosigner.Cosign(t.Context(), c.caller, c.note)
 			if response.Refusal != c.refusal || len(response.Lines) > 0 {
 				t.Errorf("%s: answered %q with %d bytes of lines, expected %s", c.name, response.Refusal, len(response.Lines), c.refusal)
 			}
-			if string(honest.final) != final || *honest.signed != signed {
+			if finalNow, signedNow := honest.state(); finalNow != final || signedNow != signed {
 				t.Errorf("%s: what is final or signed has changed", c.name)
 			}
 		}
@@ -284,11 +285,11 @@ func TestANodeThatDiffersIsNoticedAndTheOthersGoOn(t *testing.T) {
 		defer w.close()
 		w.grow(w.nodes...)
 		untilFinal(t, w.nodes[1], 2)
-		until(t, func() bool { return len(w.nodes[0].evidence) > 0 && len(w.nodes[2].evidence) > 0 })
+		until(t, func() bool { return len(w.nodes[0].files()) > 0 && len(w.nodes[2].files()) > 0 })
 		trust, err := evidence.FromGenesis(w.file)
 		must(t, err)
 		for _, n := range []*testNode{w.nodes[0], w.nodes[2]} {
-			for _, b := range n.evidence {
+			for _, b := range n.files() {
 				e, err := evidence.Parse(b)
 				must(t, err)
 				if _, err := e.Verify(trust); err != nil || e.Kind() != evidence.KindHeadsDiffer {
@@ -417,12 +418,12 @@ func TestNothingIsSignedBeforeAMajorityHasSaidWhatWasSigned(t *testing.T) {
 func TestAClockThatIsOffDoesNotLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3, 2)
-		ahead := make([]time.Duration, 3)
+		ahead := make([]atomic.Int64, 3)
 		for i, n := range w.nodes {
-			n.clock = func() time.Time { return time.Now().Add(ahead[i]) }
+			n.clock = func() time.Time { return time.Now().Add(time.Duration(ahead[i].Load())) }
 			n.start(Config{})
 		}
-		ahead[0] = 11 * time.Second
+		ahead[0].Store(int64(11 * time.Second))
 		w.run(w.nodes...)
 		defer w.close()
 		pass(headsPeriod + time.Second)
@@ -437,12 +438,12 @@ func TestAClockThatIsOffDoesNotLead(t *testing.T) {
 				t.Errorf("%s: alarms %q", n.id, alarms)
 			}
 		}
-		ahead[0] = 9 * time.Second
+		ahead[0].Store(int64(9 * time.Second))
 		pass(headsPeriod + time.Second)
 		if err := w.nodes[0].cosigner.MayLead(); err != nil {
 			t.Errorf("9 s ahead: %v", err)
 		}
-		ahead[0] = -time.Hour
+		ahead[0].Store(int64(-time.Hour))
 		pass(headsPeriod + time.Second)
 		if w.nodes[0].cosigner.MayLead() == nil {
 			t.Error("an hour behind may lead")

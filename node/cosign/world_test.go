@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -151,16 +152,34 @@ func (n *testNode) keep(name string, b []byte) (bool, error) {
 	return !known, nil
 }
 
+// files are the evidence files that the node has.
+func (n *testNode) files() map[string][]byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return maps.Clone(n.evidence)
+}
+
+func (n *testNode) note() []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.final
+}
+
+// state is what is final and what is signed at a node.
+func (n *testNode) state() (final string, signed checkpoint.Checkpoint) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return string(n.final), *n.signed
+}
+
 // convicted gives the names of the nodes that the node's files convict, each
 // file verified from the genesis alone.
 func (n *testNode) convicted(t testing.TB) map[string]evidence.Kind {
 	t.Helper()
 	trust, err := evidence.FromGenesis(n.world.file)
 	must(t, err)
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	found := map[string]evidence.Kind{}
-	for name, b := range n.evidence {
+	for name, b := range n.files() {
 		e, err := evidence.Parse(b)
 		must(t, err)
 		verdict, err := e.Verify(trust)
