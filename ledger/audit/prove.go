@@ -22,58 +22,67 @@ const (
 
 // prove makes the evidence of every finding, where what was read suffices.
 func (a *auditRun) prove(ctx context.Context) {
-	if len(a.report.Findings()) == 0 {
-		return
+	for i := range a.report.Sources {
+		r := &a.report.Sources[i]
+		if r.Finding == nil {
+			continue
+		}
+		e, err := a.evidenceOf(ctx, a.Sources[i], r)
+		if r.Finding.Evidence = e; e == nil {
+			r.Finding.NoEvidence = err.Error()
+		}
+	}
+}
+
+// evidenceOf makes evidence of one finding, or says why there is none.
+func (a *auditRun) evidenceOf(ctx context.Context, source Source, r *SourceReport) (*evidence.Evidence, error) {
+	switch r.Finding.Kind {
+	case GenesisDiffers, TileWrong, TileMissing, CheckpointInvalid, OwnHeadInvalid, EntryMissing, OpeningWrong:
+		return nil, errors.New(nobodySigned)
+	case NotFinal:
+		return nil, errors.New("too few signed it, and each of those who did may be right")
+	}
+	if len(r.heads) == 0 {
+		return nil, errors.New("the source shows no signed head: " + nobodySigned)
 	}
 	var later []ledger.Policy
 	for _, p := range a.policies {
 		later = append(later, p.policy)
 	}
 	trust, err := evidence.FromGenesis(a.State.file, later...)
-	for i := range a.report.Sources {
-		r := &a.report.Sources[i]
-		if r.Finding == nil {
-			continue
-		}
-		var e *evidence.Evidence
-		if err == nil {
-			e, err = a.evidenceOf(ctx, trust, a.Sources[i], r)
-		}
-		if r.Finding.Evidence = e; e == nil && err != nil {
-			r.Finding.NoEvidence = err.Error()
-		}
-		err = nil
+	if err != nil {
+		return nil, err
 	}
-}
-
-// evidenceOf makes evidence of one finding, or says why there is none.
-func (a *auditRun) evidenceOf(ctx context.Context, trust *evidence.Trust, source Source, r *SourceReport) (*evidence.Evidence, error) {
 	switch f := r.Finding; f.Kind {
-	case GenesisDiffers, TileWrong, TileMissing, CheckpointInvalid, OwnHeadInvalid, EntryMissing, OpeningWrong:
-		return nil, errors.New(nobodySigned)
-	case NotFinal:
-		return nil, errors.New("too few signed it, and each of those who did may be right")
 	case SourcesDiffer, EntryDiffers, NotConsistent:
-		e, err := a.forkOf(ctx, trust, source, r)
-		if e != nil && f.Kind == SourcesDiffer {
-			f.Kind = NodesFork
-		}
-		if e == nil && f.Kind != SourcesDiffer {
-			if bad, _ := a.badEntry(ctx, trust, source, r); bad != nil {
-				return bad, nil
-			}
-		}
-		if e == nil {
-			if two, _ := a.twoWords(trust, r); two != nil {
-				return two, nil
-			}
-		}
-		return e, err
+		return a.differingEvidence(ctx, trust, source, r)
 	case RootDiffers, SizeShrunk, CheckpointDiffers, CheckpointWentBack, OwnHeadDiffers, CosignatureWentBack, SignedTwice:
 		return a.twoWords(trust, r)
 	default:
 		return a.badEntry(ctx, trust, source, r)
 	}
+}
+
+// differingEvidence is about a source that has another history than what is
+// verified: a fork, if signed heads hold both; else an entry that cannot stand
+// where it stands, or two heads that contradict each other.
+func (a *auditRun) differingEvidence(ctx context.Context, trust *evidence.Trust, source Source, r *SourceReport) (*evidence.Evidence, error) {
+	fork, err := a.forkOf(ctx, trust, source, r)
+	if fork != nil {
+		if r.Finding.Kind == SourcesDiffer {
+			r.Finding.Kind = NodesFork
+		}
+		return fork, nil
+	}
+	if r.Finding.Kind != SourcesDiffer {
+		if bad, badErr := a.badEntry(ctx, trust, source, r); badErr == nil {
+			return bad, nil
+		}
+	}
+	if two, twoErr := a.twoWords(trust, r); twoErr == nil {
+		return two, nil
+	}
+	return nil, err
 }
 
 // twoWords makes evidence of two heads that contradict each other by themselves.
@@ -168,7 +177,10 @@ func (a *auditRun) forkOf(ctx context.Context, trust *evidence.Trust, source Sou
 			}
 		}
 	}
-	return best, err
+	if best == nil {
+		return nil, err
+	}
+	return best, nil
 }
 
 func validNotes(r *SourceReport) []*checkpoint.Note {
