@@ -105,6 +105,54 @@ func drawItem(t *rapid.T) rules.Item {
 	return i
 }
 
+func drawPublic(t *rapid.T) sign.PublicKey {
+	seed := fixedBytes[[32]byte](t, "seed")
+	private, err := sign.NewPrivateKey(seed[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return private.Public()
+}
+
+func drawNode(t *rapid.T) ledger.PolicyNode {
+	return ledger.PolicyNode{ID: drawText(t, "id"), Association: drawText(t, "association"), Log: drawPublic(t), Cosigner: drawPublic(t), Statement: drawPublic(t)}
+}
+
+func drawPolicy(t *rapid.T) ledger.Policy {
+	p := ledger.Policy{Origin: drawText(t, "origin"), Quorum: rapid.Uint32().Draw(t, "quorum")}
+	for range rapid.IntRange(0, 3).Draw(t, "nodes") {
+		p.Nodes = append(p.Nodes, drawNode(t))
+	}
+	return p
+}
+
+func drawPolicyState(t *rapid.T) rules.PolicyState {
+	s := rules.PolicyState{InForce: drawPolicy(t), Since: rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64()).Draw(t, "since")}
+	if s.Since > 0 {
+		s.Previous = drawPolicy(t)
+	}
+	draw := func() rules.PolicyProposal {
+		p := rules.PolicyProposal{Event: fixedBytes[ledger.EventID](t, "event"), Index: rapid.Uint64().Draw(t, "index"), Quorum: rapid.Uint32().Draw(t, "quorum")}
+		if rapid.Bool().Draw(t, "keys") {
+			node := drawNode(t)
+			p.Node = &node
+		}
+		for range rapid.IntRange(1, 3).Draw(t, "approvals") {
+			p.Approvals = append(p.Approvals, fixedBytes[ledger.PartyID](t, "party"))
+		}
+		return p
+	}
+	if rapid.Bool().Draw(t, "adopted") {
+		adopted := draw()
+		s.Adopted, s.AdoptedAt = &adopted, rapid.Uint64().Draw(t, "adopted at")
+		return s
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "proposals") {
+		s.Proposals = append(s.Proposals, draw())
+	}
+	return s
+}
+
 func drawOpenings(t *rapid.T) []ledger.Opening {
 	var openings []ledger.Opening
 	for field := range rapid.IntRange(1, ledger.CommitmentsMax).Draw(t, "openings") {
@@ -125,6 +173,7 @@ func TestCodecs(t *testing.T) {
 		roundTrip(t, k, encodeKey, func(b []byte) (rules.Key, error) { return decodeKey(k.Public.ID(), b) })
 		roundTrip(t, i, encodeItem, func(b []byte) (rules.Item, error) { return decodeItem(i.ID, b) })
 		roundTrip(t, o, encodeOpenings, decodeOpenings)
+		roundTrip(t, drawPolicyState(t), encodePolicy, decodePolicy)
 		h := storedHead{Head: ledger.Head{Size: 1 + rapid.Uint64Max(1<<62).Draw(t, "size"), LastLeaf: fixedBytes[merkle.Hash](t, "leaf"), RecordedAt: rapid.Uint64().Draw(t, "at")}, Root: fixedBytes[merkle.Hash](t, "root")}
 		roundTrip(t, h, func(h storedHead) ([]byte, error) { return h.encode(), nil }, decodeHead)
 	})
@@ -260,6 +309,10 @@ func FuzzKey(f *testing.F) {
 
 func FuzzItem(f *testing.F) {
 	fuzzValue(f, examples(f, drawItem, encodeItem), func(b []byte) (rules.Item, error) { return decodeItem(ledger.ItemID{}, b) }, encodeItem)
+}
+
+func FuzzPolicy(f *testing.F) {
+	fuzzValue(f, examples(f, drawPolicyState, encodePolicy), decodePolicy, encodePolicy)
 }
 
 func FuzzOpenings(f *testing.F) {

@@ -95,6 +95,9 @@ func (e *encoder) proposal(p rules.PolicyProposal) {
 	if p.Node != nil {
 		e.policyNode(*p.Node)
 	}
+	if len(p.Approvals) == 0 {
+		e.fail("a proposal that nobody made")
+	}
 	e.number(uint64(len(p.Approvals)))
 	for _, party := range p.Approvals {
 		e.bytes(party[:])
@@ -114,6 +117,9 @@ func (d *decoder) proposal() rules.PolicyProposal {
 		var party ledger.PartyID
 		d.fill(party[:])
 		p.Approvals = append(p.Approvals, party)
+	}
+	if len(p.Approvals) == 0 {
+		d.fail("a proposal that nobody made")
 	}
 	return p
 }

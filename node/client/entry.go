@@ -15,7 +15,7 @@ type Entry struct {
 	*ledger.Entry
 	Bytes []byte
 	Leaf  merkle.Hash
-	// Event is nil for the genesis.
+	// Event is nil for the genesis and for handovers.
 	Event *ledger.Event
 }
 
@@ -48,9 +48,16 @@ func (c *Client) decodeEntry(n *node, raw *custodyv1.RawEntry) (Entry, error) {
 		}
 		return entry, nil
 	}
+	if decoded.Kind == ledger.KindHandover {
+		return entry, nil
+	}
 	event, rejection := ledger.DecodeEvent(c.genesis.RulesVersion, decoded.Signed)
 	if rejection != nil {
 		tampered.What, tampered.Err = "an entry's event is not one of this ledger's rules version", rejection
+		return Entry{}, tampered
+	}
+	if decoded.Kind != event.Kind() {
+		tampered.What = fmt.Sprintf("an entry of kind %d holds an event of kind %d", decoded.Kind, event.Kind())
 		return Entry{}, tampered
 	}
 	if event.Ledger != c.id {

@@ -37,6 +37,9 @@ func (p *play) countTransfers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if entry.Kind != ledger.KindEvent {
+			return nil
+		}
 		event, rejection := ledger.DecodeEvent(p.client.Genesis().RulesVersion, entry.Signed)
 		if rejection != nil {
 			return rejection
