@@ -65,21 +65,18 @@ func (g *gate) pass(rpc raft.RPC) bool {
 }
 
 // admit refuses a request with an error. Of a refused append request before is
-// the part that stands before the refused entry, if there is one: raft gets it
-// all the same, and nobody its answer. What an entry is held against, such as
-// whose keys hold, may be in the entries before it; refused with them, it would
-// be refused for ever.
+// the part without the refused entry and those after it: raft gets it all the
+// same, with what it says to be committed, and nobody its answer. What an entry
+// is held against, such as whose keys hold, may be in the entries before it;
+// refused with them, it would be refused for ever.
 func (g *gate) admit(request any) (before *raft.AppendEntriesRequest, err error) {
 	switch r := request.(type) {
 	case *raft.AppendEntriesRequest:
 		for i, l := range r.Entries {
 			if err := g.admitEntry(l, r.PrevLogEntry+uint64(i)+1, r.Term); err != nil {
-				if i > 0 {
-					part := *r
-					part.Entries = r.Entries[:i:i]
-					before = &part
-				}
-				return before, err
+				part := *r
+				part.Entries = r.Entries[:i:i]
+				return &part, err
 			}
 		}
 	case *raft.InstallSnapshotRequest:

@@ -91,7 +91,7 @@ type unfit struct {
 }
 
 // pause is how long the node waits before it hands leadership on: not at all
-// the first time, and ever longer while it comes back at once. If nobody may
+// the first time, and ever longer since the last time while it comes back. If nobody may
 // lead, leadership would else go round without end.
 func (u *unfit) pause(now time.Time) time.Duration {
 	if u.turns == 0 || now.Sub(u.last) > abdicationsForgotten {
