@@ -1,6 +1,10 @@
 package bundle
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/rules"
@@ -98,4 +102,47 @@ func (v *verifier) itemEvents() map[ledger.ItemID][]Event {
 		}
 	}
 	return events
+}
+
+// Involved lists the dealers who acted or are named, by the entries that admitted
+// them.
+func (r *Report) Involved() []rules.Party {
+	var parties []rules.Party
+	for _, p := range r.Parties {
+		if !p.Association {
+			parties = append(parties, p)
+		}
+	}
+	slices.SortFunc(parties, func(a, b rules.Party) int {
+		return cmp.Or(cmp.Compare(a.Admitted, b.Admitted), strings.Compare(string(a.ID[:]), string(b.ID[:])))
+	})
+	return parties
+}
+
+// Holding says who has had an item since an event.
+type Holding struct {
+	Party   ledger.PartyID // zero if Outside
+	Outside bool
+	Event   Event
+}
+
+// Holders lists everybody who held the item, in order.
+func (i Item) Holders() []Holding {
+	offers := map[ledger.EventID]*custodyv1.Offer{}
+	var holders []Holding
+	for _, e := range i.Events {
+		switch b := e.Body.(type) {
+		case *custodyv1.Offer:
+			offers[e.ID] = b
+		case *custodyv1.ItemRegister, *custodyv1.Reenter:
+			holders = append(holders, Holding{Party: e.Party, Event: e})
+		case *custodyv1.Accept:
+			if (rules.Offer{Mode: offers[ledger.EventID(b.Offer)].GetMode()}).MovesCustody() {
+				holders = append(holders, Holding{Party: e.Party, Event: e})
+			}
+		case *custodyv1.Release:
+			holders = append(holders, Holding{Outside: true, Event: e})
+		}
+	}
+	return holders
 }
