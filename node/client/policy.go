@@ -30,6 +30,10 @@ func (c *Client) TrustPolicy(policy ledger.Policy) {
 	c.policies.known = append(c.policies.known, policy)
 }
 
+func (c *Client) trusts(policy ledger.Policy) bool {
+	return slices.ContainsFunc(c.policies.all(), func(p ledger.Policy) bool { return p.ID() == policy.ID() })
+}
+
 // judge has a policy that the client trusts find a note final; the newest that
 // does.
 func (c *Client) judge(find func(*checkpoint.Policy) (*checkpoint.Final, error)) (final *checkpoint.Final, policy ledger.Policy, err error) {

@@ -210,6 +210,13 @@ func TestLiesAboutReceipts(t *testing.T) {
 	state := func(change func(*custodyv1.GetReceiptResponse)) func(proto.Message) {
 		return func(m proto.Message) { change(m.(*custodyv1.GetReceiptResponse)) }
 	}
+	checkpointed := func(note []byte) func(proto.Message) {
+		return func(m proto.Message) {
+			if m, ok := m.(*custodyv1.GetCheckpointResponse); ok {
+				m.Final = note
+			}
+		}
+	}
 	line := func(prefix, instead string) func(string) string {
 		return func(text string) string {
 			before, rest, ok := strings.Cut(text, prefix)
@@ -273,8 +280,8 @@ func TestLiesAboutReceipts(t *testing.T) {
 		{"a promise about another event", promising, func(m proto.Message) {
 			m.(*custodyv1.AppendResponse).Promise = apitest.Voice{World: w}.Promise(other.ID())
 		}},
-		{"a final checkpoint of one association", final, func(m proto.Message) { m.(*custodyv1.GetCheckpointResponse).Final = w.Note(size, root, 2) }},
-		{"a final checkpoint that is none", final, func(m proto.Message) { m.(*custodyv1.GetCheckpointResponse).Final = []byte("?") }},
+		{"a final checkpoint of one association", final, checkpointed(w.Note(size, root, 2))},
+		{"a final checkpoint that is none", final, checkpointed([]byte("?"))},
 	} {
 		l.tells(func(proto.Message) {})
 		if err := test.call(); err != nil {
