@@ -21,6 +21,9 @@ var ErrRolledBack = errors.New("this node once signed more than its ledger holds
 
 const (
 	recallPause = 100 * time.Millisecond
+	// recallAgain is how often the others are asked after raft has started, until a
+	// majority has answered.
+	recallAgain = 500 * time.Millisecond
 	// recallOnce is the least time that the others get for an answer.
 	recallOnce = time.Second
 )

@@ -54,8 +54,13 @@ func (s *Cosigner) watch() {
 			others = append(others, n.ID)
 		}
 	}
-	for first := true; first || s.pause(headsPeriod); first = false {
+	period := time.Duration(0)
+	for s.pause(period) {
 		s.askHeads(s.ctx, others)
+		// Until a majority has answered nothing is signed: ask again soon.
+		if period = headsPeriod; !s.recallEnough() {
+			period = recallAgain
+		}
 		s.noteOthersHeads()
 		_ = s.MayLead()
 		if size, _ := s.ledger.Head(); s.ledger.Live() == nil {
