@@ -272,3 +272,29 @@ func (w *world) proposal(node int, counter, variant uint64) Signed {
 func clusterID(id ledger.LedgerID, number byte) [32]byte {
 	return sign.TagRaftCluster.Sum(id[:], []byte{0, 0, 0, number})
 }
+
+// TestTwoLogs: one witness of two logs signs heads of one size for both, which is no
+// contradiction.
+func TestTwoLogs(t *testing.T) {
+	w := newWorld(t, "ledger.example.org/trade")
+	a, b := w.forks()
+	private := w.newKey()
+	key, err := checkpoint.NewKey("witness.example.org/w1", checkpoint.CosignerKey, private.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs := []checkpoint.LogLine{{Key: w.policy.LogKey(w.policy.Nodes[0])}, {Key: w.policy.LogKey(w.policy.Nodes[1])}}
+	logs[1].Key.Name = "other.example.org"
+	trust := FromPolicy(&checkpoint.Policy{Logs: logs, Witnesses: []checkpoint.WitnessLine{{Name: "w1", Key: key}}, Quorum: "w1"})
+	one, two := a.end(), b.end()
+	two.Origin = "other.example.org"
+	for name, make := range map[string]func(*Trust, *checkpoint.Note, *checkpoint.Note) (*Evidence, error){"heads": Heads, "two heads": TwoHeads, "went back": WentBack} {
+		if name == "went back" {
+			two.Size--
+		}
+		_, err := make(trust, &checkpoint.Note{Checkpoint: one, Signatures: []checkpoint.Signature{key.Sign(private, one, at)}},
+			&checkpoint.Note{Checkpoint: two, Signatures: []checkpoint.Signature{key.Sign(private, two, at+1)}})
+		refuses(t, name, err, ErrUnproven, "different logs")
+		two.Size = one.Size
+	}
+}
