@@ -111,23 +111,32 @@ func (c *Client) checkStated(ctx context.Context, n *node, item ledger.ItemID, f
 }
 
 // checkFinal verifies a checkpoint and the signatures of what is stated with it.
-// Where they do not hold under the policy that this client knows, it may have
-// changed: a bundle about the item proves which one is in force.
+// Where they do not hold under a policy that this client trusts, another one may
+// have been handed over to: a bundle about the item proves which one.
 func (c *Client) checkFinal(ctx context.Context, n *node, item ledger.ItemID, payloadType string, final *custodyv1.FinalStatement) (*checkpoint.Note, ledger.Policy, []string, error) {
-	policy := c.genesis.Policy()
-	note, by, err := verifyFinal(policy, payloadType, final)
+	note, policy, by, err := c.verifyTrusted(payloadType, final)
 	if err != nil {
-		report, fetched := c.bundleFrom(ctx, n, &custodyv1.GetBundleRequest{Items: [][]byte{item[:]}})
+		file, fetched := c.bundleFrom(ctx, n, &custodyv1.GetBundleRequest{Items: [][]byte{item[:]}})
 		if fetched != nil {
 			return nil, policy, nil, fetched
 		}
-		if _, r, bad := c.verifyBundle(n, report); bad == nil && len(r.Handovers) > 0 {
-			policy = r.Policy
-			note, by, err = verifyFinal(policy, payloadType, final)
+		if _, report, bad := c.verifyBundle(n, file); bad == nil && !c.trusts(report.Policy) {
+			c.TrustPolicy(report.Policy)
+			note, policy, by, err = c.verifyTrusted(payloadType, final)
 		}
 	}
 	if err != nil {
 		err = &Tampered{Node: n.address, Index: ledger.NoLink, What: "what the associations are said to state", Err: err}
+	}
+	return note, policy, by, err
+}
+
+// verifyTrusted is verifyFinal under the newest trusted policy that it holds under.
+func (c *Client) verifyTrusted(payloadType string, final *custodyv1.FinalStatement) (note *checkpoint.Note, policy ledger.Policy, by []string, err error) {
+	for _, policy = range slices.Backward(c.policies.all()) {
+		if note, by, err = verifyFinal(policy, payloadType, final); err == nil {
+			break
+		}
 	}
 	return note, policy, by, err
 }
@@ -211,7 +220,7 @@ func (c *Client) Absent(ctx context.Context, event ledger.EventID, after uint64)
 		}
 		tampered := &Tampered{Node: n.address, Index: ledger.NoLink, What: "what the associations are said to state"}
 		final = response.Absence
-		note, _, err := verifyFinal(c.genesis.Policy(), sign.AbsencePayloadType, final)
+		note, _, _, err := c.verifyTrusted(sign.AbsencePayloadType, final)
 		if err == nil {
 			absence, err = ledger.ParseAbsence(final.Payload)
 		}
