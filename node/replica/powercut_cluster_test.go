@@ -79,13 +79,15 @@ type cluster struct {
 	founder trade.Dealer // an association
 	policy  ledger.Policy
 	keys    map[string]nodeKeys // by node id
+	guilds  []guild
 
-	mu     sync.Mutex
-	plan   *plan                              // the next power cut, if one is planned
-	pieces *mathrand.Rand                     // what survives of what was not synced
-	states map[ledger.Position]audit.TreeHead // what every node must have at a position
-	counts counts
-	book   book
+	mu       sync.Mutex
+	plan     *plan                              // the next power cut, if one is planned
+	pieces   *mathrand.Rand                     // what survives of what was not synced
+	states   map[ledger.Position]audit.TreeHead // what every node must have at a position
+	counts   counts
+	book     book
+	promised promised
 }
 
 // counts says what a run was good for.
@@ -136,7 +138,7 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 		random: mathrand.New(mathrand.NewPCG(seed, 1)), pieces: mathrand.New(mathrand.NewPCG(seed, 2)),
 		states: make(map[ledger.Position]audit.TreeHead),
 		keys:   make(map[string]nodeKeys),
-		book:   newBook(),
+		book:   newBook(), promised: newPromised(),
 	}
 	genesis := &ledger.Genesis{
 		Format: ledger.GenesisFormat, Name: "powercut.example.org/trade", CreatedMs: uint64(time.Now().UnixMilli()),
@@ -146,6 +148,7 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 	for i := range 3 {
 		governance = newKey(t)
 		keys := newNodeKeys(t)
+		c.guilds = append(c.guilds, guild{ledger.NewPartyID(governance.Public().ID()), governance})
 		name := fmt.Sprintf("guild-%d.example.org", i)
 		genesis.Associations = append(genesis.Associations, ledger.Association{
 			Name: name, Country: "BE", GovernanceKeys: []string{ledger.KeyText(governance.Public())},
@@ -236,6 +239,7 @@ func (p *process) start() error {
 	p.store = s
 	c.mu.Unlock()
 	c.checkSurvivor(p)
+	c.checkPromised(p)
 	r, err := Start(Config{
 		Server: p.member.id, Mode: consensus.ModeFound, Store: s, Peers: &routes{process: p}, Fatal: p.fail,
 		Statement: c.keys[p.member.id.Node].statement,
@@ -245,6 +249,15 @@ func (p *process) start() error {
 				config.Mode = consensus.ModeRun
 			}
 			config.Ledger = &watchedStore{Store: s, process: p}
+			config.CheckCommand = p.honest(config.CheckCommand)
+			check := config.CheckPointer
+			config.CheckPointer = func(pointer ledger.Pointer) error {
+				err := check(pointer)
+				if err != nil && p.server.HasPower() {
+					c.t.Errorf("%s refuses the pointer of an honest leader: %v", p.member.id, err)
+				}
+				return err
+			}
 			config.Machine = &watchedMachine{Machine: config.Machine, process: p}
 			return p.server.Substitute(config)
 		},
@@ -256,6 +269,18 @@ func (p *process) start() error {
 	p.replica = r
 	c.mu.Unlock()
 	return nil
+}
+
+// honest demands that no command is refused: nobody lies here, whatever becomes
+// of the leaders.
+func (p *process) honest(check func(uint64, []byte) error) func(uint64, []byte) error {
+	return func(term uint64, command []byte) error {
+		err := check(term, command)
+		if err != nil && p.server.HasPower() {
+			p.cluster.t.Errorf("%s refuses the command of an honest leader: %v", p.member.id, err)
+		}
+		return err
+	}
 }
 
 // checkSurvivor holds what a store has after a power cut against what it had

@@ -373,12 +373,13 @@ func (w *worker) sellTwice(s *stone, holder, other trade.Dealer) bool {
 
 // startLoad runs all workers until stop; stop returns when the last outcome is
 // known, for which the cluster must be able to answer.
-func startLoad(workers []*worker) (stop func()) {
+func startLoad(workers []*worker, cosigning *cosigner) (stop func()) {
 	done := make(chan struct{})
 	var group sync.WaitGroup
 	for _, w := range workers {
 		group.Go(func() { w.run(done) })
 	}
+	group.Go(func() { cosigning.run(done) })
 	return func() {
 		close(done)
 		group.Wait()
@@ -437,6 +438,9 @@ func (c *cluster) checkBook(entries [][]byte) {
 		entry, err := ledger.DecodeEntry(b)
 		if err != nil {
 			c.t.Fatal(err)
+		}
+		if entry.Kind == ledger.KindHandover {
+			continue
 		}
 		id := entry.Signed.ID()
 		if earlier, twice := at[id]; twice {

@@ -98,6 +98,7 @@ func powerCuts(t *testing.T, seed uint64) {
 	for i := range workersOfSeed {
 		workers = append(workers, c.newWorker(seed<<8+uint64(i)))
 	}
+	cosigning := c.newCosigner(seed, c.newWorker(seed<<8+workersOfSeed))
 	list := scenarios()
 	// Each pass over the seeds has all scenarios, in another order.
 	turn := int(seed) * cutsOfSeed
@@ -105,7 +106,7 @@ func powerCuts(t *testing.T, seed uint64) {
 		pass := (turn + i) / len(list)
 		order := mathrand.New(mathrand.NewPCG(uint64(pass), 5)).Perm(len(list))
 		s := list[order[(turn+i)%len(list)]]
-		stop := startLoad(workers)
+		stop := startLoad(workers, cosigning)
 		s.run(c, s.at, s.cut)
 		t.Log(s)
 		if down := c.bury(); len(down) == 1 {
@@ -118,8 +119,9 @@ func powerCuts(t *testing.T, seed uint64) {
 			return
 		}
 		c.check()
+		c.checkFinal()
 	}
-	t.Logf("%+v", c.counts)
+	t.Logf("%+v, %d final checkpoints, %d handovers", c.counts, c.promised.count, len(c.promised.since))
 }
 
 // acknowledge waits until so many more events are acknowledged.
