@@ -120,11 +120,10 @@ func (a *app) itemRegister(ctx context.Context, flags *registerFlags) error {
 	if err := a.keepOpenings(flags.openings, event.ID(), item, openings); err != nil {
 		return err
 	}
-	receipt, err := s.Append(ctx, event)
+	w, err := a.record(ctx, s.Client, event, fmt.Sprintf("Item %s is registered: %s.", item, goods(register)))
 	if err != nil {
 		return err
 	}
-	w := newWritten(receipt, fmt.Sprintf("Item %s is registered: %s.", item, goods(register)))
 	w.Item = item.String()
 	return a.print(w)
 }

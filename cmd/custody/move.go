@@ -71,11 +71,10 @@ func (a *app) move(ctx context.Context, itemText string, on buildOn, m movement)
 	if err := a.keepOpenings(m.openings, event.ID(), item, openings); err != nil {
 		return err
 	}
-	receipt, err := s.Append(ctx, event)
+	w, err := a.record(ctx, s.Client, event, fmt.Sprintf(m.done, item))
 	if err != nil {
 		return err
 	}
-	w := newWritten(receipt, fmt.Sprintf(m.done, item))
 	w.Item = item.String()
 	return a.print(w)
 }

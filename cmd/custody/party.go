@@ -297,11 +297,10 @@ func (a *app) partyAdmit(cmd *cobra.Command, path string, yes, shareName bool) e
 	if shareName {
 		openings = append(openings, r.LegalName)
 	}
-	receipt, err := s.Append(cmd.Context(), event, openings...)
+	shown.Written, err = a.record(cmd.Context(), s.Client, event, fmt.Sprintf("Party %s is admitted.", r.Party), openings...)
 	if err != nil {
 		return err
 	}
-	shown.Written = newWritten(receipt, fmt.Sprintf("Party %s is admitted.", r.Party))
 	shown.Written.Party = r.Party.String()
 	return a.print(shown)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -33,20 +32,32 @@ func (a *app) showCommand() *cobra.Command {
 	}
 }
 
-// readAt says how an answer stands. Until heads are signed by several
-// associations it is one node's word.
+// readAt says how an answer stands. It is one node's word, also about what is
+// final: 'custody receipt' and bundles prove.
 type readAt struct {
 	Size       uint64 `json:"size"`
 	LedgerTime uint64 `json:"ledger_time_ms"`
-	State      string `json:"state"`
+	FinalSize  uint64 `json:"final_size"`
+	// State is final where all that the answer shows lies below FinalSize, else
+	// committed.
+	State string `json:"state"`
 }
 
-func newReadAt(at *custodyv1.ReadAt) readAt {
-	return readAt{Size: at.GetSize(), LedgerTime: at.GetLedgerTimeMs(), State: "committed"}
+// newReadAt is of an answer that shows nothing later than the entry last.
+func newReadAt(at *custodyv1.ReadAt, last uint64) readAt {
+	r := readAt{Size: at.GetSize(), LedgerTime: at.GetLedgerTimeMs(), FinalSize: at.GetFinalSize(), State: "committed"}
+	if last < r.FinalSize {
+		r.State = "final"
+	}
+	return r
 }
 
 func (r readAt) write(w io.Writer) {
-	fmt.Fprintf(w, "  as of          %d entries, %s; committed, not final: one node says so\n", r.Size, words.Time(r.LedgerTime))
+	state := "committed, not final"
+	if r.State == "final" {
+		state = fmt.Sprintf("final up to %d entries", r.FinalSize)
+	}
+	fmt.Fprintf(w, "  as of          %d entries, %s; %s: one node says so\n", r.Size, words.Time(r.LedgerTime), state)
 }
 
 type itemReport struct {
@@ -170,7 +181,7 @@ func (a *app) showItem(ctx context.Context, item ledger.ItemID) error {
 		return err
 	}
 	r := newItemReport(response.Item)
-	at := newReadAt(response.ReadAt)
+	at := newReadAt(response.ReadAt, response.Item.LastIndex)
 	r.ReadAt = &at
 	return a.print(r)
 }
@@ -248,7 +259,7 @@ func newPartyReport(genesis *ledger.Genesis, response *custodyv1.GetPartyRespons
 	v := response.Party
 	r := &partyReport{
 		Party: party(v.Party), Association: v.Association, Name: v.Name, Country: v.Country, Role: words.Of(v.Role),
-		Suspended: v.Suspended, Admitted: v.AdmittedIndex, ReadAt: newReadAt(response.ReadAt),
+		Suspended: v.Suspended, Admitted: v.AdmittedIndex, ReadAt: newReadAt(response.ReadAt, response.ReadAt.GetSize()-1),
 	}
 	for _, m := range v.Memberships {
 		id := party(m.Association)
@@ -341,67 +352,4 @@ func (a *app) list(ctx context.Context, query client.ItemQuery, by string, of le
 		l.Items = append(l.Items, newItemReport(view))
 	}
 	return a.print(l)
-}
-
-// receiptReport is where an event stands.
-type receiptReport struct {
-	Event      string `json:"event"`
-	Recorded   bool   `json:"recorded"`
-	Index      uint64 `json:"index,omitempty"`
-	RecordedAt uint64 `json:"recorded_at_ms,omitempty"`
-	LeafHash   string `json:"leaf_hash,omitempty"`
-	// Proven tells that the entry was fetched and an inclusion proof to the root
-	// below verified; false where the node does not show contents here.
-	Proven   bool   `json:"proven"`
-	TreeSize uint64 `json:"tree_size"`
-	TreeRoot string `json:"tree_root,omitempty"`
-}
-
-func (r *receiptReport) Text(w io.Writer) {
-	fmt.Fprintf(w, "Event %s is recorded.\n  entry     %d, %s, committed\n  leaf      %s\n", r.Event, r.Index, words.Time(r.RecordedAt), r.LeafHash)
-	if r.Proven {
-		fmt.Fprintf(w, "  verified  the entry holds the event and stands under root %s of %d entries\n", r.TreeRoot, r.TreeSize)
-	} else {
-		fmt.Fprintln(w, "  not verified: this node shows contents to its own machine only")
-	}
-}
-
-func (a *app) receiptCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "receipt EVENT_ID",
-		Short: "Say whether an event is recorded, and prove it",
-		Args:  arguments("EVENT_ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := ledger.ParseEventID(args[0])
-			if err != nil {
-				return err
-			}
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			return a.receipt(cmd.Context(), c, id)
-		},
-	}
-}
-
-func (a *app) receipt(ctx context.Context, c *client.Client, id ledger.EventID) error {
-	receipt, at, err := c.Receipt(ctx, id, client.Linearizable)
-	if err != nil {
-		return err
-	}
-	if receipt == nil {
-		return &coded{code: exitRefused, error: fmt.Errorf("event %s is not recorded: none of %d entries up to ledger time %s holds it; it can still be recorded until its own not_after, after that never", id, at.Size, words.Time(at.LedgerTime))}
-	}
-	r := &receiptReport{Event: id.String(), Recorded: true, Index: receipt.Index, RecordedAt: receipt.RecordedAt, LeafHash: receipt.Leaf.String(), TreeSize: at.Size}
-	_, proof, err := c.VerifyReceipt(ctx, *receipt)
-	var refused *client.Refused
-	switch {
-	case err == nil:
-		r.Proven, r.TreeSize, r.TreeRoot = true, proof.Size, proof.Root.String()
-	case !errors.As(err, &refused) || refused.Reason != client.ReasonReadsClosed:
-		return err
-	}
-	return a.print(r)
 }

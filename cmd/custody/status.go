@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,12 @@ type nodeReport struct {
 	Version    string `json:"software_version,omitempty"`
 	Problem    string `json:"problem,omitempty"`
 
+	FinalSize     uint64   `json:"final_size,omitempty"`
+	FinalRoot     string   `json:"final_root,omitempty"`
+	FinalReceived uint64   `json:"final_received_ms,omitempty"`
+	Cosigners     []string `json:"final_cosigners,omitempty"`
+	Alarms        []string `json:"alarms,omitempty"`
+
 	err error
 }
 
@@ -51,6 +58,14 @@ func (r *statusReport) Text(w io.Writer) {
 			reads = "contents for everybody"
 		}
 		fmt.Fprintf(w, "node %s at %s: %s, %d entries, %s\n  root %s\n  %s\n", n.Node, n.Address, n.state(), n.Size, words.Time(n.LedgerTime), n.Root, reads)
+		if n.FinalSize > 0 {
+			fmt.Fprintf(w, "  final up to %d entries, cosigned by %s\n", n.FinalSize, strings.Join(n.Cosigners, ", "))
+		} else {
+			fmt.Fprintln(w, "  nothing is final yet")
+		}
+		for _, alarm := range n.Alarms {
+			fmt.Fprintf(w, "  ALARM  %s\n", alarm)
+		}
 	}
 }
 
@@ -129,5 +144,9 @@ func (a *app) ask(ctx context.Context, address string) nodeReport {
 	n.Node, n.State, n.Leader, n.Size = s.NodeId, words.Of(s.State), s.LeaderNodeId, s.Size
 	n.Root, n.LedgerTime, n.OpenReads = fmt.Sprintf("%x", s.Root), s.LedgerTimeMs, s.OpenReads
 	n.Target, n.Version = s.CatchUpTargetSize, s.SoftwareVersion
+	n.FinalSize, n.FinalReceived, n.Cosigners, n.Alarms = s.FinalSize, s.FinalReceivedMs, s.FinalCosigners, s.Alarms
+	if n.FinalSize > 0 {
+		n.FinalRoot = fmt.Sprintf("%x", s.FinalRoot)
+	}
 	return n
 }

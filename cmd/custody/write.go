@@ -4,9 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/custodyledger/custodyledger/cmd/custody/words"
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/node/client"
 )
 
@@ -20,10 +24,30 @@ type written struct {
 	LeafHash   string `json:"leaf_hash"`
 	// Duplicate tells that it had been recorded before.
 	Duplicate bool `json:"duplicate,omitempty"`
-	// State is committed: a majority of the nodes has it. Final, under a head
-	// that several associations signed, comes later.
-	State string `json:"state"`
-	Done  string `json:"done"` // in a sentence
+	// State is committed: a majority of the nodes has it; or final: it is under a
+	// checkpoint that enough associations signed, and the proof of it was verified.
+	State string   `json:"state"`
+	Final *finalAt `json:"final,omitempty"`
+	Done  string   `json:"done"` // in a sentence
+}
+
+// finalAt is the checkpoint that something is final under.
+type finalAt struct {
+	Size      uint64   `json:"size"`
+	Root      string   `json:"root"`
+	Cosigners []string `json:"cosigners"`
+}
+
+func newFinalAt(final *checkpoint.Final) *finalAt {
+	f := &finalAt{Size: final.Size, Root: final.Root.String()}
+	for _, cosigned := range final.Cosigned {
+		f.Cosigners = append(f.Cosigners, cosigned.Key.Name)
+	}
+	return f
+}
+
+func (f *finalAt) String() string {
+	return fmt.Sprintf("under a checkpoint of %d entries, cosigned by %s", f.Size, strings.Join(f.Cosigners, ", "))
 }
 
 func newWritten(receipt ledger.Receipt, done string) *written {
@@ -44,13 +68,95 @@ func (r *written) Text(w io.Writer) {
 		before = "before, "
 	}
 	fmt.Fprintf(w, "%s\n  event  %s\n  entry  %d, recorded %s%s, %s\n", r.Done, r.Event, r.Index, before, words.Time(r.RecordedAt), r.State)
+	if r.Final != nil {
+		fmt.Fprintf(w, "  final  %s\n", r.Final)
+	}
+}
+
+// waitFlag is what a writing command waits for.
+type waitFlag struct{ final *bool }
+
+func (f waitFlag) String() string {
+	if f.final != nil && *f.final {
+		return "final"
+	}
+	return "committed"
+}
+
+func (f waitFlag) Set(text string) error {
+	switch text {
+	case "committed", "final":
+		*f.final = text == "final"
+		return nil
+	}
+	return fmt.Errorf("%q: expected committed or final", text)
+}
+
+func (waitFlag) Type() string { return "word" }
+
+// waits adds --wait.
+func (a *app) waits(cmd *cobra.Command, help string) {
+	cmd.Flags().Var(waitFlag{&a.waitFinal}, "wait", help)
+	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return []string{"committed", "final"}, cobra.ShellCompDirectiveNoFileComp
+	}
+	if err := cmd.RegisterFlagCompletionFunc("wait", complete); err != nil {
+		panic(err)
+	}
+}
+
+// writing are the commands that record one event.
+var writing = []string{
+	"key add", "key revoke", "party admit", "party sponsor", "party suspend", "item register", "item void",
+	"send", "receive", "decline", "withdraw", "release", "reenter",
+}
+
+// waitsOf adds --wait to every writing command.
+func (a *app) waitsOf(root *cobra.Command) {
+	for _, path := range writing {
+		cmd, left, err := root.Find(strings.Fields(path))
+		if err != nil || len(left) > 0 {
+			panic("no command " + path)
+		}
+		a.waits(cmd, "what to wait for: committed (most nodes have it) or final (enough associations signed it, proven)")
+	}
+}
+
+// record sends an event, waits for what --wait says and tells what was done. An
+// event that is not final in time is recorded all the same.
+func (a *app) record(ctx context.Context, c *client.Client, event ledger.SignedEvent, done string, openings ...ledger.Opening) (*written, error) {
+	if !a.waitFinal {
+		receipt, err := c.Append(ctx, event, openings...)
+		if err != nil {
+			return nil, err
+		}
+		return newWritten(receipt, done), nil
+	}
+	receipt, proof, err := c.AppendFinal(ctx, event, openings...)
+	if err != nil {
+		return nil, err
+	}
+	w := newWritten(receipt, done)
+	if proof != nil {
+		w.State, w.Final = "final", newFinalAt(proof.Final)
+	} else {
+		a.note("It is recorded, and was not final within %v; 'custody receipt %s --wait final' goes on waiting.", a.timeout, receipt.Event)
+	}
+	return w, nil
+}
+
+// note says something beside a result, to people only.
+func (a *app) note(format string, args ...any) {
+	if a.output != "json" {
+		fmt.Fprintf(a.err, format+"\n", args...)
+	}
 }
 
 // append sends an event and prints what was done.
 func (a *app) append(ctx context.Context, c *client.Client, event ledger.SignedEvent, done string, openings ...ledger.Opening) error {
-	receipt, err := c.Append(ctx, event, openings...)
+	w, err := a.record(ctx, c, event, done, openings...)
 	if err != nil {
 		return err
 	}
-	return a.print(newWritten(receipt, done))
+	return a.print(w)
 }
