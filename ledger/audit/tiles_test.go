@@ -77,7 +77,7 @@ func (w *world) folder(folder string) *TilesFolder {
 }
 
 // TestEveryByteOfAFolder flips a bit of every byte of every file of an export,
-// partial tiles of earlier final sizes among them. The note has the quorum and no
+// partial tiles of earlier final sizes and the genesis file among them. The note has the quorum and no
 // line more.
 func TestEveryByteOfAFolder(t *testing.T) {
 	w := newWorld(t)
@@ -89,6 +89,9 @@ func TestEveryByteOfAFolder(t *testing.T) {
 	note := w.signs(w.entries, 1000, "node-0", "node-2")
 	note.Signatures = slices.Delete(note.Signatures, 2, 3) // one log line is enough
 	export(t, folder, w.entries, note, n-2, n)
+	if err := os.WriteFile(filepath.Join(folder, genesisName), w.file, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if report := w.judged(nil, w.folder(folder)); !report.OK() || report.Head != w.head() || len(report.Sources[0].Final.Cosigned) != 2 {
 		t.Fatalf("%+v", report.Findings())
 	}
@@ -121,11 +124,11 @@ func TestEveryByteOfAFolder(t *testing.T) {
 		}
 		return os.WriteFile(path, whole, 0o600)
 	})
-	if err != nil || files != 5 {
+	if err != nil || files != 6 {
 		t.Fatalf("%d files, %v", files, err)
 	}
 	t.Log(kinds)
-	for _, kind := range []Kind{CheckpointInvalid, NotFinal, TileWrong} {
+	for _, kind := range []Kind{CheckpointInvalid, NotFinal, TileWrong, GenesisDiffers} {
 		if kinds[kind] == 0 {
 			t.Errorf("no flipped byte was found as %s", kind)
 		}

@@ -8,12 +8,16 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/merkle/tile"
 )
 
-// OpenTiles reads a folder that holds a checkpoint and tiles, as an export
-// writes them. Nothing outside the folder is read, through a link neither. The
-// caller closes it.
+// genesisName is the genesis file that may lie beside the tiles of a folder.
+const genesisName = "genesis.json"
+
+// OpenTiles reads a folder that holds a checkpoint and tiles, and perhaps the
+// genesis file, as an export writes them. Nothing outside the folder is read,
+// through a link neither. The caller closes it.
 func OpenTiles(folder string) (*TilesFolder, error) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
@@ -26,6 +30,28 @@ func OpenTiles(folder string) (*TilesFolder, error) {
 type TilesFolder struct {
 	Tiles
 	root *os.Root
+}
+
+// Checkpoint implements CheckpointSource. A genesis file in the folder must be
+// that of entry 0.
+func (f *TilesFolder) Checkpoint(ctx context.Context) (final, own []byte, err error) {
+	if final, own, err = f.Tiles.Checkpoint(ctx); err != nil {
+		return nil, nil, err
+	}
+	file, err := f.files.read(ctx, genesisName, ledger.GenesisBytesMax)
+	if errors.Is(err, fs.ErrNotExist) {
+		return final, own, nil
+	}
+	if err != nil && !errors.Is(err, errTooLong) {
+		return nil, nil, err
+	}
+	err = f.Entries(ctx, 0, 1, func(b []byte) error {
+		if entry, err := ledger.DecodeEntry(b); err == nil && string(entry.Genesis) == string(file) {
+			return nil
+		}
+		return find(0, GenesisDiffers, "%s is not the genesis that entry 0 holds", genesisName)
+	})
+	return final, own, err
 }
 
 // Close closes the folder.
