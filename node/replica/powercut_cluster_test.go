@@ -88,6 +88,8 @@ type cluster struct {
 	counts   counts
 	book     book
 	promised promised
+	lying    bool    // a leader sends what must be refused
+	gated    []error // why commands of other leaders were refused
 }
 
 // counts says what a run was good for.
@@ -271,12 +273,18 @@ func (p *process) start() error {
 	return nil
 }
 
-// honest demands that no command is refused: nobody lies here, whatever becomes
+// honest demands that no command is refused while nobody lies, whatever becomes
 // of the leaders.
 func (p *process) honest(check func(uint64, []byte) error) func(uint64, []byte) error {
 	return func(term uint64, command []byte) error {
 		err := check(term, command)
-		if err != nil && p.server.HasPower() {
+		p.cluster.mu.Lock()
+		lying := p.cluster.lying
+		if err != nil {
+			p.cluster.gated = append(p.cluster.gated, err)
+		}
+		p.cluster.mu.Unlock()
+		if err != nil && p.server.HasPower() && !lying {
 			p.cluster.t.Errorf("%s refuses the command of an honest leader: %v", p.member.id, err)
 		}
 		return err
