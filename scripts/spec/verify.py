@@ -547,6 +547,8 @@ def final_note(note, policy):
             return None
         message, signature = text, raw[4:]
         if kind == 4:
+            if raw[4:5] >= b"\x80":
+                return None
             message = b"cosignature/v1\ntime " + str(int.from_bytes(raw[4:12], "big")).encode() + b"\n" + text
             signature = raw[12:]
         if not holds(key, message, signature):
