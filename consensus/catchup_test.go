@@ -376,8 +376,19 @@ func TestReceivedPointerIsJudged(t *testing.T) {
 		if _, err := sink.Write(make([]byte, pointerBytesMax+1)); err == nil {
 			t.Error("a pointer past the limit was taken")
 		}
+		// However often somebody offers what does not extend a final checkpoint.
+		refuse = errors.New("does not extend the final checkpoint")
+		for range 3 * pointerOffersMax {
+			if err := offer(good, 500); err == nil {
+				t.Error("accepted")
+			}
+		}
 		if m.fatal != nil {
 			t.Error(m.fatal)
+		}
+		refuse = fmt.Errorf("%w: a quorum signed another root", ErrDiverged)
+		if err := offer(good, 500); !errors.Is(err, ErrDiverged) || !errors.Is(m.fatal, ErrDiverged) {
+			t.Errorf("a quorum for another ledger: %v, %v", err, m.fatal)
 		}
 	})
 }
