@@ -215,11 +215,9 @@ func newProvenItem(b *bundle.Report, i bundle.Item) (provenItem, error) {
 	}
 	p.itemReport = newItemReport(view)
 	for _, e := range i.Events {
-		l := line{Index: e.Index, RecordedAt: e.RecordedAt, OccurredAt: e.OccurredAt, Event: e.ID.String(), Party: e.Party.String(), What: deed(e.Body)}
-		for _, key := range e.Signers {
-			l.Keys = append(l.Keys, ledger.KeyIDText(key.ID()))
-		}
-		p.History = append(p.History, l)
+		p.History = append(p.History, newLine(client.Entry{
+			Entry: &ledger.Entry{Index: e.Index, RecordedAt: e.RecordedAt}, Bytes: e.Entry, Leaf: merkle.LeafHash(e.Entry), Event: e.Event,
+		}))
 	}
 	for _, h := range i.Holders() {
 		who := holder(&custodyv1.Holder{Who: &custodyv1.Holder_Party{Party: h.Party[:]}})

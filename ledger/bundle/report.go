@@ -55,6 +55,7 @@ type Event struct {
 	*ledger.Event
 	Index      uint64
 	RecordedAt uint64 // unix milliseconds
+	Entry      []byte // as it was hashed
 }
 
 func (v *verifier) report() (*Report, error) {
@@ -98,7 +99,7 @@ func (v *verifier) itemEvents() map[ledger.ItemID][]Event {
 			ids = append(ids, created)
 		}
 		for _, id := range ids {
-			events[id] = append(events[id], Event{Event: event.Event, Index: v.entries[i].Index, RecordedAt: v.entries[i].RecordedAt})
+			events[id] = append(events[id], Event{Event: event.Event, Index: v.entries[i].Index, RecordedAt: v.entries[i].RecordedAt, Entry: v.bundle.Entries[i].Bytes})
 		}
 	}
 	return events

@@ -111,6 +111,13 @@ var sentences = map[ledger.Reason]string{
 	client.ReasonNodeFault:        "The node met a fault of its own; ask another node and tell its operator.",
 	client.ReasonMethodClosed:     "The node does not offer this to you; ask another node, or its operator.",
 	client.ReasonNotTried:         "What was sent before it in the same load has no outcome yet, so it was not tried; send it again.",
+	client.ReasonNotFinal:         "It is recorded, and the associations have not made it final yet; try again in a moment.",
+	client.ReasonMovedOn:          "The ledger went on while the associations stated it; try again.",
+	client.ReasonItemMoved:        "Something happened on the item that is not final yet; try again in a moment.",
+	client.ReasonNoQuorum:         "Too few associations stated the same now; try again, and if it stays so tell an operator.",
+	client.ReasonNotSigning:       "That node makes no statements now; ask another node.",
+	client.ReasonRecorded:         "The event is on the ledger; 'custody receipt' shows where.",
+	client.ReasonTooEarly:         "The ledger's final time is not past that one yet; try again later.",
 	client.ReasonSlowReader:       "This program took the answers too slowly and the node hung up; try again.",
 	client.ReasonIdle:             "The node hung up because nothing was sent for too long; try again.",
 }
