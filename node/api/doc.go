@@ -12,9 +12,10 @@
 //
 // Contents (items, their history, parties, entries) are answered to callers on
 // the node's own machine only, unless Config.OpenReads. Open to all are what
-// shows no contents: appending, a receipt by event id (whoever knows the id
-// knows the event: it is a hash over 16 random bytes), tree heads, proofs, and
-// the node's status. A method that methods does not list is not served.
+// shows no contents: appending, a receipt with its proof by event id (whoever
+// knows the id knows the event: it is a hash over 16 random bytes), tree heads,
+// checkpoints, proofs, and the node's status. A method that methods does not list
+// is not served.
 //
 // A proxy on the node's own machine makes its callers local: do not put one in
 // front of the port unless it keeps to the same rule.
@@ -25,4 +26,6 @@
 //	Serve            grpc's own, a connection and a call each
 //	streaming call   one that handles it, watched by grpc's own
 //	AppendStream     one that reads, one a write in its window
+//	promise          one a promised event, until it is recorded or refused; at
+//	                 most a minute, and PursuitsMax of them
 package api
