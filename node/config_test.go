@@ -2,6 +2,7 @@ package node
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,10 @@ client_listen: 0.0.0.0:7402
 http_listen: 127.0.0.1:7403
 peer_addresses:
   node-b: 192.0.2.7:7401
+witnesses:
+  - name: w1
+    vkey: witness.example.org/w1+00a3b999+BMVt9UU2pqZ+Sl/3LdKwM1MOeNOHFP/kn04L+8vVJWXP
+    url: https://witness.example.org/
 open_reads: true
 reflection: true
 log:
@@ -43,6 +48,9 @@ func TestConfigTakesEveryKey(t *testing.T) {
 	}
 	if got.PeerAddresses["node-b"] != "192.0.2.7:7401" || !got.OpenReads || !got.Reflection || got.Log != (LogConfig{"debug", "json"}) {
 		t.Errorf("got %+v", got)
+	}
+	if want := []WitnessConfig{{"w1", "witness.example.org/w1+00a3b999+BMVt9UU2pqZ+Sl/3LdKwM1MOeNOHFP/kn04L+8vVJWXP", "https://witness.example.org/"}}; !slices.Equal(got.Witnesses, want) {
+		t.Errorf("witnesses: %+v", got.Witnesses)
 	}
 	if got.Raft != (RaftConfig{750 * time.Millisecond, 6 * time.Second, 30 * time.Second}) {
 		t.Errorf("raft: %+v", got.Raft)
@@ -105,6 +113,26 @@ func TestConfigReportsEveryProblemWithItsLine(t *testing.T) {
 	}
 	if lines := strings.Count(err.Error(), "\n") + 1; lines != 13 {
 		t.Errorf("%d problems, expected 13:\n%v", lines, err)
+	}
+}
+
+func TestConfigReportsEveryProblemOfWitnesses(t *testing.T) {
+	const vkey = "witness.example.org/w1+00a3b999+BMVt9UU2pqZ+Sl/3LdKwM1MOeNOHFP/kn04L+8vVJWXP"
+	base := "data_dir: a\nidentity_dir: b\ngenesis: c\npeer_listen: :1\nclient_listen: :2\n" // lines 1 to 5
+	for text, want := range map[string]string{
+		"witnesses: 3":    "c.yaml:6: witnesses: expected a list",
+		"witnesses:\n- 3": "c.yaml:7: witnesses.0: expected keys with values",
+		"witnesses:\n- name: w1\n  vkey: " + vkey + "\n  url: https://w.example.org\n  key: 1": "c.yaml:10: witnesses.0.key: no such key; known here: name, url, vkey",
+		"witnesses:\n- name: w1\n  vkey: " + vkey + "\n  url: w.example.org":                   "witnesses.0: \"w.example.org\" is not an http or https URL",
+		"witnesses:\n- name: w1\n  vkey: w+1+x\n  url: https://w.example.org":                  "vkey",
+		"witnesses:\n- name: W 1\n  vkey: " + vkey + "\n  url: https://w.example.org":          "c.yaml:7: witnesses.0.name",
+		"witnesses:\n- name: w1\n  vkey: " + vkey + "\n  url: https://w.example.org\n" +
+			"- name: w2\n  vkey: " + vkey + "\n  url: https://v.example.org": "c.yaml:10: witnesses.1: stands twice",
+	} {
+		_, err := ParseConfig("c.yaml", []byte(base+text+"\n"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, expected %q", text, err, want)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func initCommand() *cobra.Command {
 		Short: "Found a ledger: keys, genesis, data folder",
 		Args:  cobra.NoArgs,
 	}
-	command.AddCommand(initNodeCommand(), initGenesisCommand(), initFingerprintCommand(), initFoundCommand())
+	command.AddCommand(initNodeCommand(), initKeysCommand(), initGenesisCommand(), initFingerprintCommand(), initFoundCommand())
 	return command
 }
 
@@ -83,6 +83,31 @@ association %s, party %s
 public part for the genesis: %s
 `, part.Node.ID, dir, part.Association.Name, part.Association.AssociationID(), filepath.Join(dir, "part.json"))
 	return err
+}
+
+func initKeysCommand() *cobra.Command {
+	var dir string
+	command := &cobra.Command{
+		Use:   "keys",
+		Short: "Make further log, cosigner and statement keys for a change of keys",
+		Long: `Makes a further log, cosigner and statement key beside those in an identity
+folder and prints their public halves, for a policy that the association
+proposes. The node signs with them once that policy is in force; start it again
+after that, so that it may lead. Keep the old keys: they still tell the node
+what it once signed.`,
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			part, err := node.AddNodeKeys(dir, rand.Reader)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(command.OutOrStdout(), "log_key       %s\ncosigner_key  %s\nstatement_key %s\n",
+				part.Node.LogKey, part.Node.CosignerKey, part.Node.StatementKey)
+			return err
+		},
+	}
+	command.Flags().StringVar(&dir, "dir", "identity", "identity folder")
+	return command
 }
 
 func initGenesisCommand() *cobra.Command {

@@ -450,7 +450,7 @@ func untilFinal(t testing.TB, n *testNode, size uint64) time.Duration {
 // until waits in virtual time.
 func until(t testing.TB, condition func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
