@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // ErrNoQuorum: a note lacks the log signature or the cosignatures that a policy
@@ -131,60 +130,4 @@ func (p *Policy) Verify(n *Note) (*Final, error) {
 		return nil, fmt.Errorf("%w: no known key signed it", ErrNoQuorum)
 	}
 	return final, nil
-}
-
-// Trim gives the note with at most SignaturesMax lines, and bytesMax bytes if that
-// is not 0. The lines of the policy's keys stay first, one log's, then all
-// witnesses', then the other logs', then strangers'. It verifies nothing, and a
-// note that fits keeps the order of its lines.
-func (p *Policy) Trim(n *Note, bytesMax int) *Note {
-	size := len(n.Text()) + 1
-	lengths := make([]int, len(n.Signatures))
-	for i, s := range n.Signatures {
-		lengths[i] = len(s.AppendLine(nil))
-		size += lengths[i]
-	}
-	if len(n.Signatures) <= SignaturesMax && (bytesMax == 0 || size <= bytesMax) {
-		return n
-	}
-	trimmed := &Note{Checkpoint: n.Checkpoint}
-	size = len(n.Text()) + 1
-	for _, i := range p.byWorth(n.Signatures) {
-		if len(trimmed.Signatures) == SignaturesMax {
-			break
-		}
-		if bytesMax == 0 || size+lengths[i] <= bytesMax {
-			trimmed.Signatures = append(trimmed.Signatures, n.Signatures[i])
-			size += lengths[i]
-		}
-	}
-	return trimmed
-}
-
-// byWorth gives positions of signatures in the order in which Trim keeps them.
-func (p *Policy) byWorth(signatures []Signature) []int {
-	const firstLog, witness, log, stranger = 0, 1, 2, 3
-	type line struct {
-		name string
-		id   uint32
-	}
-	worth := map[line]int{}
-	for _, w := range p.Witnesses {
-		worth[line{w.Key.Name, w.Key.ID()}] = witness
-	}
-	for _, l := range p.Logs {
-		worth[line{l.Key.Name, l.Key.ID()}] = log
-	}
-	var ranks [stranger + 1][]int
-	for i, s := range signatures {
-		rank, ok := worth[line{s.Name, s.KeyID}]
-		switch {
-		case !ok:
-			rank = stranger
-		case rank == log && len(ranks[firstLog]) == 0:
-			rank = firstLog
-		}
-		ranks[rank] = append(ranks[rank], i)
-	}
-	return slices.Concat(ranks[:]...)
 }

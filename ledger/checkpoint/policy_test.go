@@ -79,34 +79,6 @@ func TestPolicyVerify(t *testing.T) {
 	}
 }
 
-func TestTrim(t *testing.T) {
-	w := newWorld(t, 64, 33)
-	c := newTree(3).at(t, 3)
-	n := &checkpoint.Note{Checkpoint: c}
-	for i := range 40 {
-		n.Add(newSigner(t, fmt.Sprintf("s%d.example.org", i), checkpoint.CosignerKey, uint64(1000+i)).sign(c, at))
-	}
-	for i := range 64 {
-		n.Add(w.logs[i].sign(c, 0), w.cosigners[i].sign(c, at))
-	}
-	for _, bytesMax := range []int{0, 60_000, 12_000} {
-		trimmed := w.policy.Trim(n, bytesMax)
-		final, err := w.policy.Verify(trimmed)
-		if err != nil || len(trimmed.Signatures) > checkpoint.SignaturesMax {
-			t.Fatalf("at most %d bytes: %d lines, %v", bytesMax, len(trimmed.Signatures), err)
-		}
-		if size := len(trimmed.Encode()); bytesMax > 0 && size > bytesMax {
-			t.Errorf("%d bytes, at most %d", size, bytesMax)
-		}
-		if bytesMax == 0 && (len(final.Cosigned) != 64 || len(final.Logs) != 36) {
-			t.Errorf("%d cosigners and %d logs are left", len(final.Cosigned), len(final.Logs))
-		}
-	}
-	if fits := w.note(c, 1, 0); w.policy.Trim(fits, 0) != fits {
-		t.Error("a note that fits was changed")
-	}
-}
-
 func TestPolicyRoundTrip(t *testing.T) {
 	for _, w := range []*world{newWorld(t, 1, 1), newWorld(t, 3, 2), newWorld(t, 64, 33)} {
 		w.policy.Logs[0].URL = "https://ledger.example.org/\u00e9"
