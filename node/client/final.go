@@ -16,17 +16,6 @@ import (
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
-// Reasons for which nodes make no statement.
-const (
-	ReasonNotFinal   ledger.Reason = "NOT_FINAL"   // what was asked about is not under a final checkpoint yet
-	ReasonMovedOn    ledger.Reason = "MOVED_ON"    // a larger size is final already
-	ReasonItemMoved  ledger.Reason = "ITEM_MOVED"  // an event on the item is not final yet
-	ReasonNoQuorum   ledger.Reason = "NO_QUORUM"   // too few nodes stated the same at one size
-	ReasonNotSigning ledger.Reason = "NOT_SIGNING" // the node makes no statements
-	ReasonRecorded   ledger.Reason = "RECORDED"    // the event is in the ledger
-	ReasonTooEarly   ledger.Reason = "TOO_EARLY"   // the last final checkpoint is not past that time
-)
-
 // Stated is an item's state under a final checkpoint, as several associations
 // stated it alike.
 type Stated struct {

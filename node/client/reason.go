@@ -46,4 +46,13 @@ const (
 	ReasonNotTried         ledger.Reason = "NOT_TRIED"          // an earlier write of the same stream that it may build on has no outcome
 	ReasonSlowReader       ledger.Reason = "SLOW_READER"        // the caller did not take its answers
 	ReasonIdle             ledger.Reason = "IDLE"               // the caller sent nothing for too long
+
+	// No statement is made.
+	ReasonNotFinal   ledger.Reason = "NOT_FINAL"   // what was asked about is not under a final checkpoint yet
+	ReasonMovedOn    ledger.Reason = "MOVED_ON"    // a larger size is final already
+	ReasonItemMoved  ledger.Reason = "ITEM_MOVED"  // an event on the item is not final yet
+	ReasonNoQuorum   ledger.Reason = "NO_QUORUM"   // too few nodes stated the same at one size
+	ReasonNotSigning ledger.Reason = "NOT_SIGNING" // the node makes no statements
+	ReasonRecorded   ledger.Reason = "RECORDED"    // the event is in the ledger
+	ReasonTooEarly   ledger.Reason = "TOO_EARLY"   // the last final checkpoint is not past that time
 )
