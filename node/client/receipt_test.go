@@ -321,3 +321,28 @@ func TestTrustPolicy(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPolicyIsLearnt: after a handover the genesis's policy knows too few of those
+// who sign, and a client derives the one in force.
+func TestPolicyIsLearnt(t *testing.T) {
+	w := apitest.New(t)
+	w.Rekey(0)
+	w.Record(w.Register(w.Dealer()))
+	signed := w.Register(w.Dealer())
+	w.Record(signed)
+	w.Finalize(0, 1)
+	size, _ := w.Backend.Store.Head()
+	server := w.Serve(0, w.Backend, func(c *api.Config) { c.Finality, c.Stating = w.Backend, apitest.Stating{World: w, Nodes: []int{0, 1}} })
+	c := w.Client(nil, server)
+	state, err := c.ReceiptState(t.Context(), client.ReceiptQuery{Event: signed.ID(), Signed: &signed})
+	if err != nil || state.Proof == nil || state.Proof.Final.Size != size {
+		t.Errorf("%+v, %v", state, err)
+	}
+	if final, _, err := w.Client(nil, server).Final(t.Context()); err != nil || final.Size != size {
+		t.Errorf("%v, %v", final, err)
+	}
+	// Without the event there is nothing to derive it from.
+	if _, err := w.Client(nil, server).ReceiptState(t.Context(), client.ReceiptQuery{Event: signed.ID()}); !errors.Is(err, client.ErrTampered) {
+		t.Errorf("without the event: %v", err)
+	}
+}

@@ -19,7 +19,7 @@ type NodeKeys struct{ Log, Cosigner, Statement sign.PrivateKey }
 // Note signs a head with the log and cosigner keys of the nodes at some
 // positions of the genesis; of all if none is named.
 func (w *World) Note(size uint64, root merkle.Hash, nodes ...int) []byte {
-	policy := w.Genesis.Policy()
+	policy := w.Backend.Store.Policy()
 	if len(nodes) == 0 {
 		for i := range policy.Nodes {
 			nodes = append(nodes, i)
@@ -35,15 +35,62 @@ func (w *World) Note(size uint64, root merkle.Hash, nodes ...int) []byte {
 	return note.Encode()
 }
 
-// Finalize makes the ledger final as it is, and gives the note.
-func (w *World) Finalize() []byte {
+// Finalize makes the ledger final as it is, by all nodes or those named, and
+// gives the note.
+func (w *World) Finalize(nodes ...int) []byte {
 	w.TB.Helper()
 	size, root := w.Backend.Store.Head()
-	note := w.Note(size, root)
+	note := w.Note(size, root, nodes...)
 	if err := w.Backend.ApplyFinal(note); err != nil {
 		w.TB.Fatal(err)
 	}
 	return note
+}
+
+// Rekey gives a node new keys: its association proposes them, the next one
+// approves, and the final checkpoint over both hands over.
+func (w *World) Rekey(node int) {
+	w.TB.Helper()
+	keys := NodeKeys{Log: w.Key(), Cosigner: w.Key(), Statement: w.Key()}
+	base := w.Backend.Store.Policy().ID()
+	proposal := w.governed(node, &custodyv1.Event{Body: &custodyv1.Event_PolicyPropose{PolicyPropose: &custodyv1.PolicyPropose{
+		Base: base[:], Quorum: w.Backend.Store.Policy().Quorum,
+		Node: &custodyv1.NodeKeys{
+			NodeId: w.Genesis.Nodes[node].ID, LogKey: keys.Log.Public().Bytes(),
+			CosignerKey: keys.Cosigner.Public().Bytes(), StatementKey: keys.Statement.Public().Bytes(),
+		},
+	}}}, keys.Log, keys.Cosigner, keys.Statement)
+	w.Record(proposal)
+	id := proposal.ID()
+	w.Record(w.governed((node+1)%len(w.Nodes), &custodyv1.Event{Body: &custodyv1.Event_PolicyApprove{PolicyApprove: &custodyv1.PolicyApprove{Proposal: id[:]}}}))
+	w.Finalize()
+	if w.Backend.Store.Policy().ID() == base {
+		w.TB.Fatal("the policy was not handed over")
+	}
+	w.Nodes[node] = keys
+}
+
+// governed signs an event of an association with its governance key and others.
+func (w *World) governed(association int, event *custodyv1.Event, others ...sign.PrivateKey) ledger.SignedEvent {
+	w.TB.Helper()
+	party, now := w.Genesis.Associations[association].AssociationID(), w.Backend.Time()
+	event.LedgerId, event.Party, event.Nonce = w.Ledger[:], party[:], make([]byte, 16)
+	event.OccurredAtMs, event.NotAfterMs = now, now+uint64(ledger.NotAfterDefault.Milliseconds())
+	keys := append([]sign.PrivateKey{w.Governance[association]}, others...)
+	var public []sign.PublicKey
+	for _, key := range keys {
+		public = append(public, key.Public())
+	}
+	draft, err := ledger.NewDraft(event, public...)
+	if err != nil {
+		w.TB.Fatal(err)
+	}
+	for _, key := range keys {
+		if err := draft.Sign(key); err != nil {
+			w.TB.Fatal(err)
+		}
+	}
+	return w.Signed(draft.Signed())
 }
 
 // ApplyFinal makes a note the last final one.
