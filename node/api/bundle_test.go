@@ -74,6 +74,38 @@ func TestBundleAndFinalItem(t *testing.T) {
 	}
 }
 
+// TestBundleOfAGroup: the items of all offers of a shipment are in one file.
+func TestBundleOfAGroup(t *testing.T) {
+	w, c := stated(t, nil)
+	dealer, buyer := w.Dealer(), w.Dealer()
+	group, err := client.NewGroup(w.Random(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var registrations, offers []ledger.SignedEvent
+	for range 3 {
+		registration := w.Register(dealer)
+		w.Record(registration)
+		registrations = append(registrations, registration)
+	}
+	for _, registration := range registrations {
+		offers = append(offers, w.Offer(dealer.In(group), client.RegisteredItem(registration), registration.ID(), buyer.Party()))
+	}
+	w.Record(offers...)
+	w.Finalize()
+	for _, offer := range offers {
+		_, report, err := c.OfferBundle(t.Context(), offer.ID())
+		if err != nil || len(report.Items) != 3 {
+			t.Fatalf("%v %+v", err, report)
+		}
+	}
+	// One stone of the shipment shows nothing of the others.
+	_, report, err := c.Bundle(t.Context(), client.RegisteredItem(registrations[1]))
+	if err != nil || len(report.Items) != 1 || len(report.Items[0].Events) != 2 || report.Items[0].Events[1].Group.Position != 1 {
+		t.Fatalf("%v %+v", err, report)
+	}
+}
+
 // TestStatedOtherwise: an item is shown as it is stated, not as the node has it.
 func TestStatedOtherwise(t *testing.T) {
 	w, c := stated(t, func(s *ledger.Statement) { s.Custody.Party[0] ^= 1 })
