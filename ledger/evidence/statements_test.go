@@ -156,7 +156,7 @@ func TestTwoChildren(t *testing.T) {
 		other ledger.SignedEvent
 		says  string
 	}{
-		"the same event":             {first, "the same"},
+		"the same event":             {first, "are the same"},
 		"the same offer again":       {w.event(party, offer(item, prev, buyer), seller), "signed again"},
 		"made when one had expired":  {w.event(party, expired, seller), "expired before"},
 		"the next event on the item": {w.event(party, offer(item, first.ID(), other), seller), "do not follow the same event"},
@@ -169,6 +169,8 @@ func TestTwoChildren(t *testing.T) {
 	} {
 		_, err := TwoChildren(w.trust, first, test.other)
 		refuses(t, name, err, ErrUnproven, test.says)
+		_, err = TwoChildren(w.trust, test.other, first)
+		refuses(t, name+", the other way round", err, ErrUnproven, test.says)
 	}
 	_, err = TwoChildren(w.files, first, first)
 	refuses(t, "a policy file only", err, ErrTrust, "genesis")
