@@ -239,3 +239,103 @@ func TestFurtherKeysOfAnIdentity(t *testing.T) {
 		t.Errorf("a log key among the cosigner keys: %v", err)
 	}
 }
+
+// TestAChangeOfKeysAndQuorum has an association change its node's keys and the
+// quorum. From the handover on the new keys sign, and three must.
+func TestAChangeOfKeysAndQuorum(t *testing.T) {
+	c := found(t)
+	m := c.members[0]
+	part, err := AddNodeKeys(m.config.IdentityDir, rand.Reader)
+	must(t, err)
+	for _, m := range c.members {
+		c.start(m)
+	}
+	c.awaitReady(c.members...)
+	dealer := c.dealer(m, "Dealer")
+	size, _ := c.awaitEqual()
+	c.awaitFinal(size, c.members...)
+
+	identity, err := LoadIdentity(m.config.IdentityDir)
+	must(t, err)
+	base := m.running.store.Policy().ID()
+	wire := func(text string) []byte {
+		key, err := ledger.ParseKeyText(text)
+		must(t, err)
+		return key.Bytes()
+	}
+	propose := c.governed(m, &custodyv1.Event{Body: &custodyv1.Event_PolicyPropose{PolicyPropose: &custodyv1.PolicyPropose{
+		Base: base[:], Quorum: 3,
+		Node: &custodyv1.NodeKeys{
+			NodeId: m.id(), LogKey: wire(part.Node.LogKey), CosignerKey: wire(part.Node.CosignerKey), StatementKey: wire(part.Node.StatementKey),
+		},
+	}}}, identity.More.Log[0], identity.More.Cosigner[0], identity.More.Statement[0])
+	proposal := c.submission(propose)
+	c.record(m, proposal)
+	id := proposal[0].ID
+	c.record(m, c.submission(c.governed(c.members[1], &custodyv1.Event{Body: &custodyv1.Event_PolicyApprove{PolicyApprove: &custodyv1.PolicyApprove{Proposal: id[:]}}})))
+
+	for _, m := range c.members {
+		eventually(t, func() error {
+			if policy := m.running.store.Policy(); policy.Quorum != 3 || policy.ID() == base {
+				return fmt.Errorf("%s: the policy is not handed over; alarms %q", m.id(), m.running.cosigner.Alarms())
+			}
+			return nil
+		})
+	}
+	c.stone(c.members[1], dealer)
+	size, _ = c.awaitEqual()
+	policy := m.running.store.Policy()
+	final := func(m *member) (*checkpoint.Final, error) {
+		final, ok := m.running.store.Final()
+		if !ok || final.Size < size {
+			return nil, fmt.Errorf("%s: final size %d of %d; alarms %q", m.id(), final.Size, size, m.running.cosigner.Alarms())
+		}
+		note, err := checkpoint.ParseNote(final.Note)
+		if err != nil {
+			return nil, err
+		}
+		return policy.Checkpoint().Verify(note)
+	}
+	for _, m := range c.members {
+		eventually(t, func() error { return second(final(m)) })
+	}
+
+	// Started again, the node leads with its new statement key.
+	c.stop(m)
+	c.start(m)
+	c.awaitReady(m)
+	eventually(t, func() error {
+		leader, _ := c.leader()
+		if leader == m {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		return errors.Join(errors.New("another node leads"), leader.running.Replica().HandOn(ctx))
+	})
+	c.stone(m, dealer)
+	size, _ = c.awaitEqual()
+	eventually(t, func() error { return second(final(c.members[2])) })
+}
+
+// governed signs an event of an association, with keys that must sign it too.
+func (c *cluster) governed(m *member, event *custodyv1.Event, others ...sign.PrivateKey) ledger.SignedEvent {
+	c.tb.Helper()
+	party, now := m.governance.Party(), uint64(time.Now().UnixMilli())
+	event.LedgerId, event.Party, event.Nonce = c.id[:], party[:], make([]byte, 16)
+	rand.Read(event.Nonce)
+	event.OccurredAtMs, event.NotAfterMs = now, now+uint64(ledger.NotAfterDefault.Milliseconds())
+	keys := append([]sign.PrivateKey{m.governance.Key}, others...)
+	var public []sign.PublicKey
+	for _, key := range keys {
+		public = append(public, key.Public())
+	}
+	draft, err := ledger.NewDraft(event, public...)
+	must(c.tb, err)
+	for _, key := range keys {
+		must(c.tb, draft.Sign(key))
+	}
+	signed, err := draft.Signed()
+	must(c.tb, err)
+	return signed
+}
