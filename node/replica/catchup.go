@@ -9,6 +9,7 @@ import (
 	"github.com/custodyledger/custodyledger/consensus"
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/audit"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/store"
@@ -56,7 +57,8 @@ func (e *notJoinedError) Unwrap() error { return e.err }
 // CatchUp implements consensus.CatchUp. It asks one peer after the other. Only
 // when a majority of the cluster answered and nothing that any of them gave
 // can be joined is the ledger taken to be another one: a single peer that lies
-// must not stop this node.
+// must not stop this node. Nor must a leader that lies: a ledger that the
+// target's own final checkpoint continues is the cluster's.
 func (u *catchUp) CatchUp(ctx context.Context, target ledger.Pointer) error {
 	var errs []error
 	notJoined := 0
@@ -82,7 +84,7 @@ func (u *catchUp) CatchUp(ctx context.Context, target ledger.Pointer) error {
 		}
 		u.first++
 	}
-	if notJoined > 0 && notJoined >= len(u.genesis.Nodes)/2+1 {
+	if notJoined > 0 && notJoined >= len(u.genesis.Nodes)/2+1 && !u.extendedByFinal(ctx, target) {
 		size, root := u.store.Head()
 		u.metrics.catchUps.WithLabelValues("diverged").Inc()
 		return fmt.Errorf("%w: this ledger has %d entries and root %v, the cluster has %d and %v at raft entry %d: %w",
@@ -93,6 +95,32 @@ func (u *catchUp) CatchUp(ctx context.Context, target ledger.Pointer) error {
 		return errors.New("replica: there is no other node to catch up from")
 	}
 	return errors.Join(errs...)
+}
+
+// extendedByFinal asks whether the final checkpoint that came with a target
+// continues this ledger, as a peer can prove. Then it is the target that is
+// another ledger, by the word of the one leader that sent it, and not this one.
+func (u *catchUp) extendedByFinal(ctx context.Context, target ledger.Pointer) bool {
+	note, err := checkpoint.ParseNote(target.FinalNote)
+	if err != nil {
+		return false
+	}
+	if _, err := u.store.Governance().For(note.Size).Checkpoint().Verify(note); err != nil {
+		return false
+	}
+	size, root := u.store.Head()
+	if note.Size < size {
+		return false
+	}
+	for _, node := range u.others {
+		proof, err := u.peers.Consistency(ctx, node, size, note.Size)
+		if err == nil && merkle.VerifyConsistency(size, note.Size, root, note.Root, proof) == nil {
+			u.logger.Error("a leader sent a pointer to another ledger than the one that is final", "raft_index", target.Index,
+				"size", target.Size, "root", target.Root.String(), "final", note.Checkpoint.String())
+			return true
+		}
+	}
+	return false
 }
 
 // checkFinal holds what a target says is final against the ledger that it led

@@ -112,6 +112,7 @@ func history(t *testing.T, trade *storetest.Trade, submissions int, machines []*
 // behind is a node that has to catch up, and peers that have everything.
 type behind struct {
 	*catchUp
+	trade   *storetest.Trade
 	machine *machine
 	ahead   *machine
 	target  ledger.Pointer
@@ -139,7 +140,7 @@ func newBehind(t *testing.T, nodes int) *behind {
 	genesis, _ := m.store.Genesis()
 	copied := *genesis
 	copied.Nodes = nil
-	b := &behind{machine: m, ahead: ahead, target: target, sources: sources{}}
+	b := &behind{trade: trade, machine: m, ahead: ahead, target: target, sources: sources{}}
 	for i := range nodes {
 		id := string(rune('a' + i))
 		copied.Nodes = append(copied.Nodes, ledger.Node{ID: id})
@@ -308,6 +309,34 @@ func TestOnePeerThatLiesDoesNotStopANode(t *testing.T) {
 	}
 	if after, _ := b.store.Head(); after != before {
 		t.Errorf("%d entries were stored", after-before)
+	}
+}
+
+// A leader names a target that nobody has, beside a checkpoint that is final:
+// this node cannot get there, and is not the one that is wrong.
+func TestATargetThatNobodyHasDoesNotStopANode(t *testing.T) {
+	b := newBehind(t, 3)
+	size, root := b.ahead.store.Head()
+	b.target.Root[0] ^= 1
+	snapshot := b.ahead.store.Snapshot()
+	inner, err := merkle.RootAt(snapshot, size-1)
+	if err = errors.Join(err, snapshot.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		note  []byte
+		stops bool
+	}{
+		"the cluster's": {b.trade.Note(size-1, inner), false},
+		"of one node":   {b.trade.Note(size-1, inner, 0), true},
+		"of another":    {b.trade.Note(size-1, root), true},
+		"below":         {b.trade.Note(1, root), true},
+		"none":          {nil, true},
+	} {
+		b.target.FinalNote = c.note
+		if err := b.CatchUp(t.Context(), b.target); err == nil || errors.Is(err, consensus.ErrDiverged) != c.stops {
+			t.Errorf("final checkpoint %s: %v", name, err)
+		}
 	}
 }
 
