@@ -63,6 +63,9 @@ func TestBadEntry(t *testing.T) {
 		_, err = BadEntry(w.trust, w.note(test.chain.end(), at, 0, 1), test.chain.included(1)...)
 		refuses(t, name+": the entry before it", err, ErrUnproven, "nothing is wrong")
 	}
+	bare := one(entry(func(e *ledger.Entry) { e.Links = nil }))
+	_, err := BadEntry(w.trust, w.note(bare.end(), at, 0), bare.included(1, 2)...)
+	refuses(t, "links that are not there, beside another entry", err, ErrUnproven, "nothing is wrong")
 	foreign := &chain{w: w}
 	foreign.raw(foreign.encode(other.genesis.Entry(other.file)))
 	e, err := BadEntry(w.trust, w.note(foreign.end(), at, 2), foreign.included(0)...)
