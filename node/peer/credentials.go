@@ -1,6 +1,7 @@
 // Package peer carries what nodes call on each other beside raft: submissions
 // that a follower forwards, read indexes, entries for catch-up, and the request
-// to rejoin.
+// to rejoin; and what they show and state to each other: heads to sign, clocks,
+// signed proposals, statements.
 //
 // It speaks gRPC over connections on which consensus.Peers has already done
 // TLS with pinned keys, so that the node at the other end is always known.
