@@ -177,7 +177,7 @@ func everyBit(t *testing.T, w *world, file []byte) {
 		t.Fatal(err)
 	}
 	step := 1
-	if testing.Short() {
+	if testing.Short() || underRace {
 		step = 61
 	}
 	var next atomic.Int64
