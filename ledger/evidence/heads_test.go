@@ -260,7 +260,11 @@ func TestWithGenesis(t *testing.T) {
 	refuses(t, "a trusted genesis that differs", err, ErrUnproven, "the trusted one is")
 	nobody := FromPolicy(&checkpoint.Policy{Quorum: checkpoint.QuorumNone})
 	_, err = with.Verify(nobody)
-	refuses(t, "a policy without logs", err, ErrUnproven, "not final")
+	refuses(t, "a policy of nobody", err, ErrUnproven, "not final")
+	noLogs := *policy
+	noLogs.Logs = nil
+	_, err = with.Verify(FromPolicy(&noLogs))
+	refuses(t, "a policy without logs, whose witnesses sign for any log", err, ErrUnproven, "not final")
 }
 
 // proposal is a node's signed proposal in term 3.
