@@ -19,6 +19,9 @@ type Finality interface {
 	// WaitFinal returns when this node has a final checkpoint of at least size,
 	// and gives the last one.
 	WaitFinal(ctx context.Context, size uint64) (store.Final, error)
+	// Final gives the last final checkpoint of this node; ok is false before the
+	// first.
+	Final() (final store.Final, ok bool)
 }
 
 // Voice is what a node says in its own name.

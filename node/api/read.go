@@ -36,7 +36,7 @@ func (s *ledgerService) GetReceipt(ctx context.Context, request *custodyv1.GetRe
 	}
 	response := &custodyv1.GetReceiptResponse{}
 	err := s.with(ctx, request.Consistency, func(snapshot *store.Snapshot) error {
-		response.ReadAt = readAt(snapshot)
+		response.ReadAt = s.readAt(snapshot)
 		receipt, ok, err := snapshot.Receipt(ledger.EventID(request.EventId))
 		if err != nil {
 			return err
@@ -73,7 +73,7 @@ func (s *ledgerService) GetItem(ctx context.Context, request *custodyv1.GetItemR
 		if !ok {
 			return notFound("item", "item", snapshot)
 		}
-		response.ReadAt = readAt(snapshot)
+		response.ReadAt = s.readAt(snapshot)
 		var err error
 		response.Item, err = s.itemView(snapshot, item)
 		return err
@@ -103,7 +103,7 @@ func (s *ledgerService) ItemHistory(ctx context.Context, request *custodyv1.Item
 		if _, ok := snapshot.Item(item); !ok {
 			return notFound("item", "item", snapshot)
 		}
-		response.ReadAt = readAt(snapshot)
+		response.ReadAt = s.readAt(snapshot)
 		indexes, err := snapshot.ItemEntries(item, indexOf(position), size+1)
 		if err != nil {
 			return err
@@ -147,7 +147,7 @@ func (s *ledgerService) ListItems(ctx context.Context, request *custodyv1.ListIt
 	copy(after[:], position)
 	response := &custodyv1.ListItemsResponse{}
 	err := s.with(ctx, request.Consistency, func(snapshot *store.Snapshot) error {
-		response.ReadAt = readAt(snapshot)
+		response.ReadAt = s.readAt(snapshot)
 		ids, err := list(snapshot, after, size+1)
 		if err != nil {
 			return err
@@ -226,7 +226,7 @@ func (s *ledgerService) GetParty(ctx context.Context, request *custodyv1.GetPart
 		if !ok {
 			return notFound("party", "party", snapshot)
 		}
-		response.ReadAt = readAt(snapshot)
+		response.ReadAt = s.readAt(snapshot)
 		response.Party = partyView(snapshot, party)
 		return nil
 	})

@@ -90,9 +90,15 @@ func notFound(field, what string, snapshot *store.Snapshot) *fault {
 	}
 }
 
-func readAt(snapshot *store.Snapshot) *custodyv1.ReadAt {
+// readAt says how an answer stands. What is final is asked of the node, which
+// keeps it at hand; in the snapshot it would be read and parsed for every answer.
+func (s *ledgerService) readAt(snapshot *store.Snapshot) *custodyv1.ReadAt {
 	at := &custodyv1.ReadAt{Size: snapshot.Size(), LedgerTimeMs: snapshot.Head().RecordedAt}
-	if final, ok := snapshot.Final(); ok {
+	last := snapshot.Final
+	if s.config.Finality != nil {
+		last = s.config.Finality.Final
+	}
+	if final, ok := last(); ok {
 		at.FinalSize = final.Size
 	}
 	return at

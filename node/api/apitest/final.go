@@ -115,6 +115,9 @@ func (b *Backend) WaitFinal(ctx context.Context, size uint64) (final store.Final
 	return final, err
 }
 
+// Final gives the last final checkpoint.
+func (b *Backend) Final() (store.Final, bool) { return b.Store.Final() }
+
 // Voice is what one node of the world says in its own name.
 type Voice struct {
 	World *World
