@@ -225,6 +225,19 @@ func (n *Node) statementKey(identity *Identity) sign.PrivateKey {
 	return identity.Statement
 }
 
+// described is the replica with what cosigning adds to its status.
+type described struct {
+	*replica.Replica
+	cosigner *cosign.Cosigner
+}
+
+// Status implements api.Backend.
+func (d described) Status() *custodyv1.GetStatusResponse {
+	response := d.Replica.Status()
+	d.cosigner.Describe(response)
+	return response
+}
+
 // recall asks the others, before raft starts, what this node has signed.
 func (n *Node) recall(options Options) error {
 	patience := options.RecallPatience

@@ -355,7 +355,7 @@ func (n *Node) startAPI(identity *Identity, listener net.Listener) error {
 		ConnectionAge: n.config.Limits.ConnectionAge,
 		Finality:      n.Replica(), Voice: n.cosigner, Stating: n.cosigner,
 		Logger: n.logger, Metrics: n.registry, OnFault: n.noteFault,
-	}, n.Replica())
+	}, described{n.Replica(), n.cosigner})
 	if err != nil {
 		listener.Close()
 		return err

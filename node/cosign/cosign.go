@@ -223,9 +223,6 @@ func (s *Cosigner) Close() error {
 // Alarms are what this node holds against others or the cluster; a sentence each.
 func (s *Cosigner) Alarms() []string { return s.alarms.sentences() }
 
-// Alarm raises an alarm of another part of the node.
-func (s *Cosigner) Alarm(kind, subject, sentence string) { s.alarms.raise(kind, subject, sentence) }
-
 // pause waits, and tells whether to go on.
 func (s *Cosigner) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)

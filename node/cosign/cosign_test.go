@@ -494,7 +494,7 @@ func TestAlarmsAreBounded(t *testing.T) {
 	w := newWorld(t, 1, 1)
 	defer w.close()
 	for i := range alarmsMax + 10 {
-		w.nodes[0].cosigner.Alarm(AlarmConvicted, strings.Repeat("x", i), "a sentence")
+		w.nodes[0].cosigner.alarms.raise(AlarmConvicted, strings.Repeat("x", i), "a sentence")
 	}
 	if n := len(w.nodes[0].cosigner.Alarms()); n != alarmsMax {
 		t.Errorf("%d alarms", n)
