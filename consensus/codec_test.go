@@ -115,12 +115,14 @@ func TestGateRefuses(t *testing.T) {
 			{Index: 13, Term: 4, Type: raft.LogNoop},
 		}}
 	}
-	g := &gate{check: func(_ uint64, command []byte) error {
+	g := &gate{cluster: [32]byte{1}, check: func(_ uint64, command []byte) error {
 		if string(command) == "from 2099" {
 			return ErrTooLarge
 		}
 		return nil
 	}}
+	term := func() uint64 { return 3 }
+	g.term.Store(&term)
 	if _, err := g.admit(good()); err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +133,9 @@ func TestGateRefuses(t *testing.T) {
 		"no term":                      func(r *raft.AppendEntriesRequest) { r.Entries[0].Term = 0 },
 		"a damaged command":            func(r *raft.AppendEntriesRequest) { r.Entries[0].Data[6] ^= 1 },
 		"a command that check refuses": func(r *raft.AppendEntriesRequest) { r.Entries[0].Data = encodeBatch([]byte("from 2099")) },
+		"another cluster":              func(r *raft.AppendEntriesRequest) { r.Entries[0].Data = encodeOpen(openCommand{cluster: [32]byte{2}}) },
+		"the last term":                func(r *raft.AppendEntriesRequest) { r.Term = 1<<64 - 1 },
+		"a term past the limit":        func(r *raft.AppendEntriesRequest) { r.Term = 3 + termStepMax + 1 },
 		"an unreadable configuration":  func(r *raft.AppendEntriesRequest) { r.Entries[1].Data = []byte{0xc1} },
 		"an unknown type":              func(r *raft.AppendEntriesRequest) { r.Entries[2].Type = 77 },
 		"a placeholder":                func(r *raft.AppendEntriesRequest) { r.Entries[2].Type = logPlaceholder },
@@ -141,6 +146,23 @@ func TestGateRefuses(t *testing.T) {
 		change(r)
 		if _, err := g.admit(r); err == nil {
 			t.Errorf("%s was admitted", name)
+		}
+	}
+	far := good()
+	far.Term, far.Entries[0].Data = 3+termStepMax, encodeOpen(openCommand{cluster: [32]byte{1}})
+	if _, err := g.admit(far); err != nil {
+		t.Error(err)
+	}
+	for _, message := range []any{
+		&raft.RequestVoteRequest{Term: 1<<64 - 1}, &raft.RequestPreVoteRequest{Term: 1<<64 - 1}, &raft.InstallSnapshotRequest{Term: 1<<64 - 1},
+	} {
+		if _, err := g.admit(message); err == nil {
+			t.Errorf("%T with the last term was admitted", message)
+		}
+	}
+	for _, answer := range []any{&raft.RequestVoteResponse{Term: 1<<64 - 1}, &raft.RequestPreVoteResponse{Term: 1<<64 - 1}} {
+		if g.answered(answer, nil) == nil {
+			t.Errorf("%T with the last term was taken", answer)
 		}
 	}
 	r := good()

@@ -5,17 +5,25 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 )
+
+// termStepMax is how far above this node's own term that of a peer may be. Terms
+// grow by elections, some a second at the worst; a peer that names the greatest
+// number there is would end them for good.
+const termStepMax = 1 << 32
 
 // gate stands between the transport and raft and refuses requests that raft
 // would take on trust, or panic on. A refusal is an answer to the peer; the
 // connection and this node go on.
 type gate struct {
-	inner  raft.Transport
-	check  func(term uint64, command []byte) error
-	logger *slog.Logger
+	inner   raft.Transport
+	cluster [32]byte
+	check   func(term uint64, command []byte) error
+	logger  *slog.Logger
+	term    atomic.Pointer[func() uint64] // raft's own; nil before it has started
 
 	out  chan raft.RPC
 	stop chan struct{}
@@ -23,9 +31,9 @@ type gate struct {
 	done chan struct{}
 }
 
-func newGate(inner raft.Transport, check func(uint64, []byte) error, logger *slog.Logger) *gate {
+func newGate(inner raft.Transport, cluster [32]byte, check func(uint64, []byte) error, logger *slog.Logger) *gate {
 	g := &gate{
-		inner: inner, check: check, logger: logger,
+		inner: inner, cluster: cluster, check: check, logger: logger,
 		out: make(chan raft.RPC), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	go g.run()
@@ -70,6 +78,9 @@ func (g *gate) pass(rpc raft.RPC) bool {
 // is held against, such as whose keys hold, may be in the entries before it;
 // refused with them, it would be refused for ever.
 func (g *gate) admit(request any) (before *raft.AppendEntriesRequest, err error) {
+	if err := g.admitTerm(termOf(request)); err != nil {
+		return nil, err
+	}
 	switch r := request.(type) {
 	case *raft.AppendEntriesRequest:
 		for i, l := range r.Entries {
@@ -89,6 +100,35 @@ func (g *gate) admit(request any) (before *raft.AppendEntriesRequest, err error)
 	return nil, nil
 }
 
+// admitTerm looks at the term of a request or an answer: raft takes over any that
+// is above its own.
+func (g *gate) admitTerm(term uint64) error {
+	own := g.term.Load()
+	if own == nil || term <= (*own)() || term-(*own)() <= termStepMax {
+		return nil
+	}
+	return fmt.Errorf("consensus: a peer names term %d, this node is in term %d", term, (*own)())
+}
+
+// termOf is 0 for a message without a term that raft takes over.
+func termOf(message any) uint64 {
+	switch m := message.(type) {
+	case *raft.AppendEntriesRequest:
+		return m.Term
+	case *raft.InstallSnapshotRequest:
+		return m.Term
+	case *raft.RequestVoteRequest:
+		return m.Term
+	case *raft.RequestPreVoteRequest:
+		return m.Term
+	case *raft.RequestVoteResponse:
+		return m.Term
+	case *raft.RequestPreVoteResponse:
+		return m.Term
+	}
+	return 0
+}
+
 func (g *gate) admitEntry(l *raft.Log, index, termMax uint64) error {
 	if l == nil || l.Index != index || l.Term == 0 || l.Term > termMax {
 		return fmt.Errorf("consensus: a raft entry that cannot stand at %d", index)
@@ -96,6 +136,9 @@ func (g *gate) admitEntry(l *raft.Log, index, termMax uint64) error {
 	switch l.Type {
 	case raft.LogCommand:
 		c, err := decodeCommand(l.Data)
+		if err == nil && c.kind == kindOpen && c.open.cluster != g.cluster {
+			err = fmt.Errorf("it opens cluster %x, this node belongs to %x", c.open.cluster, g.cluster)
+		}
 		if err == nil && c.kind == kindBatch && g.check != nil {
 			err = g.check(l.Term, c.batch)
 		}
@@ -121,6 +164,10 @@ func emptyResponse(request any) any {
 		return &raft.AppendEntriesResponse{}
 	case *raft.InstallSnapshotRequest:
 		return &raft.InstallSnapshotResponse{}
+	case *raft.RequestVoteRequest:
+		return &raft.RequestVoteResponse{}
+	case *raft.RequestPreVoteRequest:
+		return &raft.RequestPreVoteResponse{}
 	}
 	return nil
 }
@@ -144,9 +191,21 @@ func (g *gate) close() error {
 // Close implements raft.WithClose.
 func (g *gate) Close() error { return g.close() }
 
-func (g *gate) Consumer() <-chan raft.RPC            { return g.out }
-func (g *gate) LocalAddr() raft.ServerAddress        { return g.inner.LocalAddr() }
-func (g *gate) SetHeartbeatHandler(h func(raft.RPC)) { g.inner.SetHeartbeatHandler(h) }
+func (g *gate) Consumer() <-chan raft.RPC     { return g.out }
+func (g *gate) LocalAddr() raft.ServerAddress { return g.inner.LocalAddr() }
+
+// SetHeartbeatHandler implements raft.Transport. Heartbeats do not come through
+// Consumer.
+func (g *gate) SetHeartbeatHandler(h func(raft.RPC)) {
+	g.inner.SetHeartbeatHandler(func(rpc raft.RPC) {
+		if err := g.admitTerm(termOf(rpc.Command)); err != nil {
+			g.logger.Error("refused a heartbeat", "error", err)
+			rpc.Respond(emptyResponse(rpc.Command), err)
+			return
+		}
+		h(rpc)
+	})
+}
 
 func (g *gate) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (raft.AppendPipeline, error) {
 	inner, err := g.inner.AppendEntriesPipeline(id, to)
@@ -161,12 +220,20 @@ func (g *gate) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.Ap
 }
 
 func (g *gate) RequestVote(id raft.ServerID, to raft.ServerAddress, q *raft.RequestVoteRequest, a *raft.RequestVoteResponse) error {
-	return g.inner.RequestVote(id, to, q, a)
+	return g.answered(a, g.inner.RequestVote(id, to, q, a))
+}
+
+// answered refuses an answer with a term that cannot be.
+func (g *gate) answered(answer any, err error) error {
+	if err != nil {
+		return err
+	}
+	return g.admitTerm(termOf(answer))
 }
 
 // RequestPreVote implements raft.WithPreVote.
 func (g *gate) RequestPreVote(id raft.ServerID, to raft.ServerAddress, q *raft.RequestPreVoteRequest, a *raft.RequestPreVoteResponse) error {
-	return g.inner.(raft.WithPreVote).RequestPreVote(id, to, q, a)
+	return g.answered(a, g.inner.(raft.WithPreVote).RequestPreVote(id, to, q, a))
 }
 
 func (g *gate) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, q *raft.InstallSnapshotRequest, a *raft.InstallSnapshotResponse, data io.Reader) error {

@@ -98,7 +98,7 @@ func (n *Node) start() (err error) {
 	if trans == nil {
 		trans = c.Peers.raftTransport(c.Server, c.Cluster, n.logger)
 	}
-	n.gate = newGate(trans, c.CheckCommand, n.logger)
+	n.gate = newGate(trans, c.Cluster, c.CheckCommand, n.logger)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.gate.close())
@@ -112,6 +112,8 @@ func (n *Node) start() (err error) {
 	if n.raft, err = raft.NewRaft(c.raftConfig(), n.fsm, n.log, votes, n.pointers, n.gate); err != nil {
 		return fmt.Errorf("consensus: start raft: %w", err)
 	}
+	term := n.raft.CurrentTerm
+	n.gate.term.Store(&term)
 	if c.Peers != nil {
 		c.Peers.admitServers(n.admits)
 	}
