@@ -1,0 +1,958 @@
+#!/usr/bin/env python3
+"""Verifies a bundle of the custody ledger, from ledger/SPEC.md alone.
+
+Usage: bundle.py FILE (--genesis FILE | --policy FILE)   one bundle
+       bundle.py --vectors DIRECTORY                     every vector of a vectors.json
+       bundle.py --batch                                 JSON lines from standard input
+
+It prints what the bundle proves as JSON and exits with 0, or says what does not
+hold and exits with 1; 2 is wrong use. A line of --batch has "bundle" in base64
+and "genesis" or "policy" as text; the answer to each is one line.
+
+It shares no code with the ledger and runs the rules anew. It needs the standard
+library of Python 3.9 or later only: the Ed25519 rule of section 3 is not that of
+common libraries and is written out in verify.py, so no package from Python's
+index is needed, or used. It is slow, some milliseconds for a signature.
+"""
+import base64
+import functools
+import ipaddress
+import json
+import os
+import re
+import struct
+import sys
+
+sys.dont_write_bytecode = True
+import verify as spec  # noqa: E402
+
+sha256 = spec.sha256
+holds = functools.lru_cache(maxsize=None)(spec.holds)
+registrable = functools.lru_cache(maxsize=None)(spec.registrable)
+
+COUNTRIES = set("""
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF
+CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH
+GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW
+KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG
+NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN
+SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT
+ZA ZM ZW""".split())
+assert len(COUNTRIES) == 249
+TIME_MAX = 253402300799999
+
+
+class Refused(Exception):
+    """Says where a bundle does not hold, and what is wrong there."""
+
+    def __init__(self, where, what):
+        super().__init__(f"{where}: {what}")
+
+
+def need(condition, where, what):
+    if not condition:
+        raise Refused(where, what)
+
+
+class Reader:
+    def __init__(self, data, where):
+        self.data, self.at, self.where = data, 0, where
+
+    def take(self, n):
+        need(n <= len(self.data) - self.at, self.where, "it is cut short")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def number(self, n):
+        return int.from_bytes(self.take(n), "big")
+
+    def many(self, n, of):
+        return [of() for _ in range(n)]
+
+    def end(self):
+        need(self.at == len(self.data), self.where, f"{len(self.data) - self.at} bytes are left over")
+
+
+# Section 1.
+
+TEXT_OF_LEDGER = re.compile(r"[a-z0-9]([a-z0-9./-]{0,98}[a-z0-9])?")
+NAME_OF_ASSOCIATION = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
+NAME_OF_NODE = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+HEX = re.compile(r"[0-9a-f]*")
+
+
+def address(text):
+    host, colon, port = text.rpartition(":")
+    if not colon or not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
+        return False
+    try:
+        if host.startswith("[") and host.endswith("]"):
+            return shortest_v6(host[1:-1])
+        return str(ipaddress.IPv4Address(host)) == host
+    except ValueError:
+        return NAME_OF_ASSOCIATION.fullmatch(host) is not None
+
+
+def shortest_v6(text):
+    ip = ipaddress.IPv6Address(text)
+    shortest = "::ffff:" + str(ip.ipv4_mapped) if ip.ipv4_mapped else str(ip)
+    return "%" not in text and shortest == text
+
+
+def same_form(file):
+    """Gives the JSON value of a file that has the one permitted form."""
+    value = json.loads(file.decode("utf-8"))
+    return value if (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode() == file else None
+
+
+@functools.lru_cache(maxsize=16)
+def read_genesis(file):
+    try:
+        g = same_form(file)
+        ok = len(file) <= 60000 and g is not None and genesis_holds(g)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        ok = False
+    need(ok, "the genesis", "the file breaks section 1")
+    return g
+
+
+def texts(value, names):
+    return all(type(value[n]) is str for n in names)
+
+
+def key_of(text):
+    return bytes.fromhex(text) if len(text) == 66 and HEX.fullmatch(text) else b""
+
+
+def genesis_holds(g):
+    if list(g) != spec.FIELDS["genesis"] or g["format"] != "custody-genesis/v1" or not texts(g, ["name"]):
+        return False
+    if any(type(g[n]) is not int for n in ("created_ms", "rules_version", "quorum")):
+        return False
+    parts, nodes = g["associations"], g["nodes"]
+    if not 1 <= g["created_ms"] <= TIME_MAX or g["rules_version"] != 1 or not TEXT_OF_LEDGER.fullmatch(g["name"]):
+        return False
+    if type(parts) is not list or type(nodes) is not list or not 1 <= len(parts) <= 64 or not 1 <= len(nodes) <= 64:
+        return False
+    if not len(nodes) // 2 < g["quorum"] <= len(nodes):
+        return False
+    keys = []
+    for a in parts:
+        governance = a["governance_keys"]
+        if list(a) != spec.FIELDS["association"] or not texts(a, ["name", "country"]) or type(governance) is not list:
+            return False
+        if not NAME_OF_ASSOCIATION.fullmatch(a["name"]) or a["country"] not in COUNTRIES or not 1 <= len(governance) <= 8:
+            return False
+        keys += governance
+    for n in nodes:
+        if list(n) != spec.FIELDS["node"] or not texts(n, list(n)) or not NAME_OF_NODE.fullmatch(n["id"]):
+            return False
+        if not address(n["peer_address"]) or not address(n["client_address"]):
+            return False
+        for field, digits in (("incarnation", 16), ("tls_key_sha256", 64)):
+            if len(n[field]) != digits or not HEX.fullmatch(n[field]):
+                return False
+        keys += [n[use] for use in ("log_key", "cosigner_key", "statement_key")]
+    names, own = [a["name"] for a in parts], [n["association"] for n in nodes]
+    for once in (names, own, [n["id"] for n in nodes], [n["tls_key_sha256"] for n in nodes], keys):
+        if len(set(once)) != len(once):
+            return False
+    return set(own) <= set(names) and all(registrable(key_of(k)) for k in keys)
+
+
+# Section 10.
+
+WHITE = set("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | {chr(c) for c in range(0x2000, 0x200B)}
+SIZE_MAX = 2**63 - 1
+
+
+def strict_base64(text):
+    """Gives the bytes, or None if the text is not their one form."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return raw if base64.b64encode(raw) == text else None
+
+
+def read_note(note, where):
+    """Gives origin, size, root, text and lines (name, key id, signature) of a note in its one form."""
+    text, cut, rest = note.rpartition(b"\n\n")
+    need(len(note) <= 131072 and cut and rest.endswith(b"\n"), where, "it is no signed note")
+    text += b"\n"
+    try:
+        note.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused(where, "it is not UTF-8") from None
+    need(not any(c < 0x20 and c != 0x0A for c in note), where, "it has a control character")
+    parts = text.split(b"\n")
+    need(len(parts) == 4 and 1 <= len(parts[0]) <= 256, where, "a checkpoint has three lines")
+    need(re.fullmatch(rb"0|[1-9][0-9]{0,19}", parts[1]) and int(parts[1]) <= SIZE_MAX, where, "the size is no number")
+    root = strict_base64(parts[2])
+    need(root is not None and len(root) == 32, where, "the root is not the base64 of a hash")
+    lines = []
+    for line in rest[:-1].split(b"\n"):
+        words = line.split(b" ")
+        need(len(words) == 3 and words[0] == b"\xe2\x80\x94" and len(words[2]) <= 8192, where, "a line has not the form of a signature")
+        need(1 <= len(words[1]) <= 256 and not set(words[1].decode()) & (WHITE | {"+"}), where, "a name is not permitted")
+        raw = strict_base64(words[2])
+        need(raw is not None and len(raw) > 4, where, "a signature is not base64")
+        lines.append((words[1], raw[:4], raw[4:]))
+    need(1 <= len(lines) <= 100, where, "there are too many lines")
+    return dict(origin=parts[0], size=int(parts[1]), root=root, text=text, lines=lines)
+
+
+def key_hash(name, kind, key):
+    return sha256(name, b"\n", bytes([kind]), key)[:4]
+
+
+def line_holds(kind, key, text, signature):
+    if kind == 1:
+        return holds(b"\x01" + key, text, signature)
+    if len(signature) != 72 or signature[0] >= 0x80:
+        return False
+    message = b"cosignature/v1\ntime " + str(int.from_bytes(signature[:8], "big")).encode() + b"\n" + text
+    return holds(b"\x01" + key, message, signature[8:])
+
+
+def keys_of(policy):
+    """Gives (name, key id) -> (place of the node, kind, key)."""
+    keys = {}
+    for place, n in enumerate(policy["nodes"]):
+        for kind, name, key in ((1, policy["origin"], n["keys"][0]), (4, n["association"] + "/custody-validator", n["keys"][1])):
+            keys[name.encode(), key_hash(name.encode(), kind, key[1:])] = place, kind, key[1:]
+    return keys
+
+
+def check_final(note, policy, where, ordered):
+    """Demands that a note has only lines of a policy's keys, that they hold, and that it is final."""
+    keys, seen = keys_of(policy), []
+    need(note["origin"] == policy["origin"].encode(), where, "it is of another log")
+    for name, hashed, signature in note["lines"]:
+        known = keys.get((name, hashed))
+        need(known is not None, where, f"a line of {name.decode()} is not by a key of the policy in force")
+        need(known[:2] not in seen, where, f"a line of {name.decode()} stands twice")
+        need(not ordered or not seen or seen[-1] < known[:2], where, f"the line of {name.decode()} is out of order")
+        seen.append(known[:2])
+    kinds = [kind for _, kind in seen]
+    need(1 in kinds, where, "no log key signed it")
+    need(kinds.count(4) >= policy["quorum"], where, "it has not the quorum's cosignatures")
+    for name, hashed, signature in note["lines"]:
+        _, kind, key = keys[name, hashed]
+        need(line_holds(kind, key, note["text"], signature), where, f"the line of {name.decode()} does not hold")
+
+
+class PolicyFile:
+    """A C2SP tlog-policy file: who may sign for the log, and whose cosignatures are enough."""
+
+    def __init__(self, file):
+        where = "the policy file"
+        need(len(file) <= 262144, where, "it is too long")
+        need(file.endswith(b"\n"), where, "its last line has no end")
+        need(not any(c < 0x20 and c not in (9, 10) or c == 0x7F for c in file), where, "it has a control character")
+        self.logs, self.witnesses, self.groups, self.quorum = {}, {}, {}, None
+        inside = set()
+        for line in file[:-1].split(b"\n"):
+            words = [w for w in re.split(rb"[ \t]+", line) if w]
+            if not words or words[0].startswith(b"#"):
+                continue
+            if words[0] == b"log" and len(words) in (2, 3):
+                name, hashed, key = vkey(words[1], 1)
+                need(key not in [k for _, k in self.logs.values()], where, "a log key stands twice")
+                self.logs[name, hashed] = name, key
+            elif words[0] == b"witness" and len(words) in (3, 4):
+                name, hashed, key = vkey(words[2], 4)
+                need(self.free(words[1]) and key not in [w["key"] for w in self.witnesses.values()], where, "a witness stands twice")
+                self.witnesses[words[1]] = dict(line=(name, hashed), key=key)
+            elif words[0] == b"group" and len(words) >= 4:
+                members = words[3:]
+                need(self.free(words[1]), where, "a name stands twice")
+                need(all(m in self.witnesses or m in self.groups for m in members), where, "a member is not defined before")
+                need(len(set(members)) == len(members) and not inside & set(members), where, "a member stands twice")
+                inside |= set(members)
+                k = {b"any": 1, b"all": len(members)}.get(words[2])
+                if k is None:
+                    need(re.fullmatch(rb"[1-9][0-9]{0,3}", words[2]), where, "a threshold is no number")
+                    k = int(words[2])
+                need(1 <= k <= len(members), where, "a threshold is out of range")
+                self.groups[words[1]] = k, members
+            elif words[0] == b"quorum" and len(words) == 2:
+                need(self.quorum is None, where, "there are two quorums")
+                need(words[1] == b"none" or not self.free(words[1]), where, "the quorum is not defined")
+                self.quorum = words[1]
+            else:
+                raise Refused(where, "a line is not of a known form")
+        need(self.quorum is not None, where, "there is no quorum")
+        need(self.logs, where, "there is no log")
+        need(max(len(self.logs), len(self.witnesses), len(self.groups)) <= 256, where, "it is too large")
+
+    def free(self, name):
+        return name != b"none" and name not in self.witnesses and name not in self.groups
+
+    def finds_final(self, note):
+        """Tells whether a note is final; raises where a line of a known key does not hold."""
+        known = {line: (1, key) for line, (_, key) in self.logs.items() if line[0] == note["origin"]}
+        known.update({w["line"]: (4, w["key"]) for w in self.witnesses.values()})
+        signed = set()
+        for name, hashed, signature in note["lines"]:
+            kind, key = known.get((name, hashed), (None, None))
+            if kind is None:
+                continue
+            need((name, hashed) not in signed, "the policy file", "a known key signed the note twice")
+            need(line_holds(kind, key, note["text"], signature), "the policy file", f"the line of {name.decode()} does not hold")
+            signed.add((name, hashed))
+        if not signed & set(self.logs):
+            return False
+        return self.quorum == b"none" or self.reached(self.quorum, signed)
+
+    def reached(self, name, signed):
+        if name in self.witnesses:
+            return self.witnesses[name]["line"] in signed
+        k, members = self.groups[name]
+        return sum(self.reached(m, signed) for m in members) >= k
+
+
+def vkey(text, kind):
+    where = "the policy file"
+    name, _, rest = text.partition(b"+")
+    hashed, _, encoded = rest.partition(b"+")
+    raw = strict_base64(encoded)
+    need(raw is not None and len(raw) == 33 and raw[0] == kind, where, "a key is not of its type")
+    need(spec.decode_point(raw[1:]) is not None, where, "a key is no point")
+    need(1 <= len(name) <= 256 and hashed == key_hash(name, kind, raw[1:]).hex().encode(), where, "a key has another key id")
+    return name, key_hash(name, kind, raw[1:]), raw[1:]
+
+
+# Section 7.
+
+
+def root_by_proof(index, size, leaf, proof):
+    """Gives the root that an inclusion proof leads to (RFC 9162, section 2.1.3.2), or None."""
+    if index >= size:
+        return None
+    fn, sn, r = index, size - 1, leaf
+    for p in proof:
+        if sn == 0:
+            return None
+        if fn & 1 or fn == sn:
+            r = sha256(b"\x01", p, r)
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = sha256(b"\x01", r, p)
+        fn, sn = fn >> 1, sn >> 1
+    return r if sn == 0 else None
+
+
+# Sections 6 and 14: the state and its rules.
+
+SALE, MEMO, RETURN, MEMO_TO_SALE = 1, 2, 3, 4
+REGISTER, RECEIVE, HAND_OVER, PASS_TITLE, ADMINISTER = 1, 2, 4, 8, 64
+BY_ASSOCIATIONS = ("party_admit", "party_sponsor", "party_suspend", "policy_propose", "policy_approve")
+OFFER_SCOPES = {SALE: HAND_OVER | PASS_TITLE, MEMO: HAND_OVER, RETURN: HAND_OVER, MEMO_TO_SALE: PASS_TITLE}
+NODE_KEYS = ("log_key", "cosigner_key", "statement_key")
+
+
+class Broken(Exception):
+    """Says which rule an event breaks."""
+
+
+def rule(condition, what):
+    if not condition:
+        raise Broken(what)
+
+
+class State:
+    def __init__(self, genesis, file):
+        self.ledger_id = sha256(file)
+        self.parties, self.keys, self.items, self.events = {}, {}, {}, {}
+        for a in genesis["associations"]:
+            keys = [bytes.fromhex(k) for k in a["governance_keys"]]
+            party = spec.party_id(spec.key_id(keys[0]))
+            self.parties[party] = dict(association=a["name"], last=0)
+            for k in keys:
+                self.keys[k] = dict(party=party, scopes=ADMINISTER, recovery=False, revoked=False)
+        self.policy = spec.first_policy(genesis)
+        for n in self.policy["nodes"]:
+            self.hold_node_keys(n["association"], n["keys"])
+        self.proposals, self.adopted, self.adopted_at, self.made = {}, None, None, set()
+
+    def hold_node_keys(self, association, keys):
+        party = next(p for p, v in self.parties.items() if v.get("association") == association)
+        for k in keys:
+            self.keys[k] = dict(party=party, scopes=0, recovery=False, revoked=False)
+
+    def dealer(self, party):
+        return party in self.parties and "members" in self.parties[party]
+
+    def suspended(self, party):
+        members = self.parties[party].get("members")
+        return members is not None and all(members.values())
+
+    def apply(self, fields, event_id, index, now):
+        """Runs one event; gives the kind and links of its entry, or raises Broken."""
+        name = next(row["name"] for row in spec.TABLES["Event"].values() if row["required"] == "body" and row["name"] in fields)
+        body, party = fields[name], fields["party"]
+        rule(fields["ledger_id"] == self.ledger_id, "WRONG_LEDGER")
+        rule(event_id not in self.events, "it is recorded already")
+        rule(now <= fields["not_after_ms"], "EVENT_EXPIRED")
+        rule(fields["not_after_ms"] <= now + 7776000000, "NOT_AFTER_TOO_FAR")
+        rule(fields["occurred_at_ms"] <= now + 300000, "OCCURRED_AHEAD")
+        rule(party in self.parties, "UNKNOWN_PARTY")
+        rule(self.dealer(party) == (name not in BY_ASSOCIATIONS), "the event is not for this kind of party")
+        new = self.introduced(name, body)
+        for i, k in enumerate(new):
+            rule(registrable(k), "BAD_KEY")
+            rule(k not in self.keys and k not in new[:i], "KEY_IN_USE")
+        scopes, while_suspended = self.row(name, body)
+        self.check_signers(fields["signers"], new, party, scopes)
+        rule(while_suspended or not self.suspended(party), "PARTY_SUSPENDED")
+        other = body.get("party") if name in ("party_sponsor", "party_suspend") else body.get("to")
+        links = [self.parties[party]["last"]]
+        if other is not None:
+            rule(other in self.parties, "UNKNOWN_PARTY")
+            links.append(self.parties[other]["last"])
+        committed = {c["field"] for c in fields.get("commitments", [])}
+        if isinstance(body.get("item"), dict):
+            links.append(self.on_item(name, body, party, committed, event_id, index, now))
+        else:
+            getattr(self, name)(body, party, committed, event_id, index)
+        self.events[event_id] = index
+        return 3 if name in ("policy_propose", "policy_approve") else 2, links
+
+    def introduced(self, name, body):
+        if name == "party_admit":
+            return [body["key"], body["recovery_key"]]
+        if name == "key_add":
+            return [body["key"]]
+        if name == "policy_propose" and "node" in body:
+            return [body["node"][use] for use in NODE_KEYS]
+        return []
+
+    def row(self, name, body):
+        """Gives the scopes that an event needs and whether a suspended dealer may make it."""
+        if name in BY_ASSOCIATIONS or name in ("key_add", "key_revoke"):
+            return ADMINISTER, True
+        if name == "item_register":
+            return REGISTER, False
+        if name == "item_void":
+            return REGISTER, True
+        if name == "offer":
+            return OFFER_SCOPES[body["mode"]], body["mode"] == RETURN
+        if name == "release":
+            return (HAND_OVER | PASS_TITLE if body["reason"] == 1 else HAND_OVER), False
+        if name == "reenter":
+            return REGISTER | RECEIVE, False
+        offer = self.offer_of(body)
+        if name == "withdraw":
+            return OFFER_SCOPES[offer["mode"]] if offer else 0, True
+        return RECEIVE, name == "decline" or bool(offer and offer["mode"] == RETURN)
+
+    def offer_of(self, body):
+        item = self.items.get(body["item"]["item"], {"offers": []})
+        return next((o for o in item["offers"] if o["event"] == body["offer"]), None)
+
+    def check_signers(self, signers, new, party, scopes):
+        others = [k for k in signers if k not in new]
+        rule(len(others) == 1 and len(signers) == len(new) + 1, "WRONG_SIGNERS")
+        key = self.keys.get(others[0])
+        rule(key is not None, "UNKNOWN_KEY")
+        rule(key["party"] == party, "FOREIGN_KEY")
+        rule(not key["revoked"], "KEY_REVOKED")
+        rule(key["scopes"] & scopes == scopes, "MISSING_SCOPE")
+        self.signer = others[0]
+
+    # Parties.
+
+    def party_admit(self, body, party, committed, event_id, index):
+        rule(body["scopes"] & ADMINISTER, "LAST_ADMINISTER_KEY")
+        rule(body["country"].decode() in COUNTRIES, "COUNTRY_INVALID")
+        rule(1 in committed, "MISSING_LEGAL_NAME")
+        admitted = spec.party_id(spec.key_id(body["key"]))
+        self.parties[admitted] = dict(members={party: False}, last=index)
+        self.keys[body["key"]] = dict(party=admitted, scopes=body["scopes"], recovery=False, revoked=False)
+        self.keys[body["recovery_key"]] = dict(party=admitted, scopes=ADMINISTER, recovery=True, revoked=False)
+
+    def party_sponsor(self, body, party, committed, event_id, index):
+        rule(self.dealer(body["party"]), "ASSOCIATION_EXCLUDED")
+        named = self.parties[body["party"]]
+        rule(named["members"].get(party, True), "ALREADY_SPONSOR")
+        named["members"][party], named["last"] = False, index
+
+    def party_suspend(self, body, party, committed, event_id, index):
+        rule(self.dealer(body["party"]), "ASSOCIATION_EXCLUDED")
+        named = self.parties[body["party"]]
+        rule(named["members"].get(party) is False, "NOT_SPONSOR")
+        named["members"][party], named["last"] = True, index
+
+    def key_add(self, body, party, committed, event_id, index):
+        rule(sum(k["party"] == party and not k["revoked"] for k in self.keys.values()) < 64, "TOO_LARGE")
+        self.keys[body["key"]] = dict(party=party, scopes=body["scopes"], recovery=False, revoked=False)
+        self.parties[party]["last"] = index
+
+    def key_revoke(self, body, party, committed, event_id, index):
+        wire = next((w for w, k in self.keys.items() if spec.key_id(w) == body["key_id"] and k["party"] == party), None)
+        rule(wire is not None, "UNKNOWN_REVOKED_KEY")
+        rule(not self.keys[wire]["revoked"], "KEY_REVOKED_ALREADY")
+        rule(not self.keys[wire]["recovery"] or self.signer == wire, "a recovery key signs its own revocation")
+        left = [k for w, k in self.keys.items() if k["party"] == party and w != wire and not k["revoked"]]
+        rule(any(k["scopes"] & ADMINISTER for k in left), "LAST_ADMINISTER_KEY")
+        self.keys[wire]["revoked"] = True
+        self.parties[party]["last"] = index
+
+    # Policies.
+
+    def own_nodes(self, party):
+        return [n for n in self.policy["nodes"] if n["association"] == self.parties[party]["association"]]
+
+    def policy_propose(self, body, party, committed, event_id, index):
+        own, node, count = self.own_nodes(party), body.get("node"), len(self.policy["nodes"])
+        rule(own, "NO_NODE")
+        rule(self.adopted is None, "POLICY_PENDING")
+        rule(body["base"] == spec.policy_id(self.policy), "POLICY_STALE")
+        rule(count // 2 < body["quorum"] <= count, "QUORUM_INVALID")
+        rule(node or body["quorum"] != self.policy["quorum"], "POLICY_UNCHANGED")
+        rule(not node or node["node_id"].decode() == own[0]["id"], "UNKNOWN_NODE")
+        nodes = [dict(n, keys=[node[use] for use in NODE_KEYS]) if node and n is own[0] else n for n in self.policy["nodes"]]
+        self.proposals = {e: p for e, p in self.proposals.items() if p["by"] != party}
+        self.proposals[event_id] = dict(by=party, approved={party}, entries={index}, policy=dict(self.policy, quorum=body["quorum"], nodes=nodes))
+        self.adopt(event_id, index)
+
+    def policy_approve(self, body, party, committed, event_id, index):
+        rule(self.own_nodes(party), "NO_NODE")
+        proposal = self.proposals.get(body["proposal"])
+        rule(proposal is not None, "UNKNOWN_PROPOSAL")
+        rule(party not in proposal["approved"], "ALREADY_APPROVED")
+        proposal["approved"].add(party)
+        proposal["entries"].add(index)
+        self.adopt(body["proposal"], index)
+
+    def adopt(self, event_id, index):
+        proposal = self.proposals[event_id]
+        if len(proposal["approved"]) >= self.policy["quorum"]:
+            self.adopted, self.adopted_at, self.proposals = proposal, index, {}
+            for n in proposal["policy"]["nodes"]:
+                if n["keys"][0] not in self.keys:
+                    self.hold_node_keys(n["association"], n["keys"])
+
+    def hand_over(self, index):
+        self.policy = self.adopted["policy"]
+        self.made |= self.adopted["entries"] | {index}
+        self.adopted, self.adopted_at = None, None
+
+    # Items.
+
+    def item_register(self, body, party, committed, event_id, index):
+        material, nature, mass, count = body["material"], body["nature"], body["mass"]["micrograms"], body.get("count", 0)
+        rule(count == 0 if body["form"] == 1 else 2 <= count <= mass, "COUNT_INVALID")
+        species = "species" in body.get("description", {})
+        rule(species if material == 2 else not species or material == 3, "DESCRIPTION_INVALID")
+        rule((nature != 3 or material == 3) and (material != 3 or nature != 2), "NATURE_MISMATCH")
+        codes = [body[f] for f in ("processed_in", "customs_origin", "exported_from") if f in body]
+        seen = []
+        for o in body["origin"]:
+            countries, kind = o.get("countries", []), o["kind"]
+            codes += countries
+            rule(all(a < b for a, b in zip(countries, countries[1:])), "COUNTRY_INVALID")
+            alike = {f: v for f, v in o.items() if f != "micrograms"}
+            rule(alike not in seen, "two origin components are alike")
+            seen.append(alike)
+            if kind in (1, 2):
+                rule(nature in (1, 5) and countries, "NATURE_MISMATCH")
+            else:
+                rule(not countries and "mine" not in o, "COUNTRY_INVALID")
+            rule(kind != 4 or nature in (2, 5), "NATURE_MISMATCH")
+            rule(nature != 2 or kind in (4, 6), "NATURE_MISMATCH")
+            rule("state_ownership" not in o or "producer" in o, "state ownership without a producer")
+        rule(all(c.decode() in COUNTRIES for c in codes), "COUNTRY_INVALID")
+        rule(sum(o["micrograms"] for o in body["origin"]) == mass, "MASS_MISMATCH")
+        outside = [(o["kind"], o["issuer"], o["number"]) for o in body.get("outside_ids", [])]
+        rule(len(set(outside)) == len(outside), "an outside id stands twice")
+        self.items[spec.item_id(event_id, 0)] = dict(
+            live=True, registrant=party, registered=index, custody=("party", party), title=("party", party), offers=[],
+            offered=False, memo_end=0, last_event=event_id, last=index, count=1)
+
+    def on_item(self, name, body, party, committed, event_id, index, now):
+        """Runs one event on an item; gives the link to the entry before."""
+        item = self.items.get(body["item"]["item"])
+        rule(item is not None, "UNKNOWN_ITEM")
+        rule(item["live"], "ITEM_VOIDED")
+        rule(item["last_event"] == body["item"]["prev"], "STALE_PREV")
+        changed = dict(item, offers=[dict(o) for o in item["offers"]])
+        getattr(self, name)(changed, body, party, committed, event_id, index, now)
+        changed.update(last_event=event_id, last=index, count=item["count"] + 1)
+        self.items[body["item"]["item"]] = changed
+        return item["last"]
+
+    def item_void(self, item, body, party, committed, event_id, index, now):
+        rule(item["registrant"] == party, "NOT_REGISTRANT")
+        rule(not item["offered"], "ALREADY_OFFERED")
+        item["live"] = False
+
+    def offer(self, item, body, party, committed, event_id, index, now):
+        to, mode, expiry, end, left = body["to"], body["mode"], body["expires_at_ms"], body.get("memo_until_ms", 0), "goods_left" in body
+        rule(to != party, "SELF_TRANSFER")
+        rule(self.dealer(to), "ASSOCIATION_EXCLUDED")
+        rule(mode == RETURN or not self.suspended(to), "PARTY_SUSPENDED")
+        rule(now < expiry <= now + 31622400000, "EXPIRY_INVALID")
+        if mode == MEMO:
+            rule(now < end <= now + 158112000000 and end >= expiry, "MEMO_TERM_INVALID")
+        else:
+            rule(not end, "MEMO_TERM_INVALID")
+        rule(not left or moves_custody(mode), "GOODS_LEFT_INVALID")
+        holder, owner = item["custody"] == ("party", party), item["title"] == ("party", party)
+        if mode in (SALE, MEMO):
+            rule(holder and owner, "NOT_HOLDER or NOT_OWNER")
+        elif mode == RETURN:
+            rule(holder and not owner and item["title"] == ("party", to), "NOT_HOLDER, OWN_GOODS or RECEIVER_NOT_OWNER")
+        else:
+            rule(owner and not holder and item["custody"] == ("party", to), "NOT_OWNER, OWN_GOODS or RECEIVER_NOT_HOLDER")
+        drop_lapsed(item, now)
+        for o in item["offers"]:
+            rule(not (moves_custody(mode) and moves_custody(o["mode"]) or moves_title(mode) and moves_title(o["mode"])), "OFFER_OPEN")
+        item["offers"].append({"event": event_id, "index": index, "from": party, "to": to, "mode": mode, "expiry": expiry,
+                               "left": left, "declined": False, "memo_end": end})
+        item["offered"] = True
+
+    def open_offer(self, item, body, now):
+        offer = next((o for o in item["offers"] if o["event"] == body["offer"]), None)
+        rule(offer is not None, "UNKNOWN_OFFER")
+        rule(not lapsed(offer, now), "OFFER_EXPIRED")
+        return offer
+
+    def accept(self, item, body, party, committed, event_id, index, now):
+        offer = self.open_offer(item, body, now)
+        mode, me = offer["mode"], ("party", party)
+        rule(offer["to"] == party, "NOT_OFFERED")
+        rule(not offer["declined"], "OFFER_DECLINED")
+        rule(mode != RETURN or item["title"] == me, "RECEIVER_NOT_OWNER")
+        rule(mode != MEMO_TO_SALE or item["custody"] == me, "RECEIVER_NOT_HOLDER")
+        rule(not moves_title(mode) or offer["left"] or not self.suspended(offer["from"]), "PARTY_SUSPENDED")
+        item["offers"] = [o for o in item["offers"] if o is not offer]
+        drop_lapsed(item, now)
+        if moves_custody(mode):
+            item["custody"], item["memo_end"] = me, offer["memo_end"]
+        if moves_title(mode):
+            item["title"], item["memo_end"] = me, 0
+        item["offers"] = [o for o in item["offers"] if o["left"] or not (
+            o["mode"] == RETURN and item["title"] != ("party", o["to"]) or o["mode"] == MEMO_TO_SALE and item["custody"] != ("party", o["to"]))]
+
+    def decline(self, item, body, party, committed, event_id, index, now):
+        offer = self.open_offer(item, body, now)
+        rule(offer["to"] == party, "NOT_OFFERED")
+        rule(not offer["declined"], "OFFER_DECLINED")
+        drop_lapsed(item, now)
+        if offer["left"]:
+            offer["declined"] = True
+        else:
+            item["offers"] = [o for o in item["offers"] if o is not offer]
+
+    def withdraw(self, item, body, party, committed, event_id, index, now):
+        offer = self.open_offer(item, body, now)
+        rule(offer["from"] == party, "NOT_OFFERER")
+        item["offers"] = [o for o in item["offers"] if o is not offer]
+        drop_lapsed(item, now)
+
+    def release(self, item, body, party, committed, event_id, index, now):
+        rule(body["country"].decode() in COUNTRIES, "COUNTRY_INVALID")
+        rule(4 in committed, "there is no commitment to the counterparty")
+        rule(item["title"] == ("party", party), "NOT_OWNER")
+        sells_memo = body["reason"] == 1 and item["custody"][0] == "outside" and item["custody"][1] == 2 and item["custody"][4] == party
+        rule(item["custody"] == ("party", party) or sells_memo, "NOT_HOLDER")
+        drop_lapsed(item, now)
+        rule(not item["offers"], "OFFER_OPEN")
+        item["custody"] = ("outside", body["reason"], body["country"], index, party)
+        if body["reason"] == 1:
+            item["title"] = item["custody"]
+        item["offered"] = True
+
+    def reenter(self, item, body, party, committed, event_id, index, now):
+        rule(item["custody"][0] == "outside", "ITEM_NOT_OUTSIDE")
+        rule(item["custody"][4] == party, "NOT_RELEASER")
+        item["custody"] = ("party", party)
+        if item["title"][0] == "outside":
+            item["title"] = ("party", party)
+
+
+def moves_custody(mode):
+    return mode != MEMO_TO_SALE
+
+
+def moves_title(mode):
+    return mode in (SALE, MEMO_TO_SALE)
+
+
+def lapsed(offer, now):
+    return now > offer["expiry"] and not offer["left"]
+
+
+def drop_lapsed(item, now):
+    item["offers"] = [o for o in item["offers"] if not lapsed(o, now)]
+
+
+# Section 12.
+
+
+def statement_bytes(state, item_id, checkpoint, flags, time):
+    """Writes what the state gives for an item."""
+    item = state.items[item_id]
+    out = [state.ledger_id, item_id, bytes([1 if item["live"] else 2]), holder_bytes(item["custody"]),
+           b"\x01", struct.pack(">I", 1), holder_bytes(item["title"]), bytes([flags]), struct.pack(">Q", item["memo_end"]),
+           bytes([len(item["offers"])])]
+    for o in item["offers"]:
+        out += [o["event"], struct.pack(">Q", o["index"]), o["from"], o["to"],
+                struct.pack(">BQBQ", o["mode"], o["expiry"], o["left"] | o["declined"] << 1, o["memo_end"])]
+    out += [struct.pack(">Q", item["registered"]), item["last_event"], struct.pack(">Q", item["last"]),
+            struct.pack(">Q", checkpoint["size"]), checkpoint["root"], struct.pack(">Q", time)]
+    return b"".join(out)
+
+
+def holder_bytes(holder):
+    if holder[0] == "party":
+        return b"\x01" + holder[1]
+    _, reason, country, index, by = holder
+    return b"\x02" + bytes([reason]) + country + struct.pack(">Q", index) + by
+
+
+def statement_message(payload):
+    return b"DSSEv1 36 application/vnd.custody.statement.v1 " + str(len(payload)).encode() + b" " + payload
+
+
+# Section 13.
+
+MAGIC = b"custody-bundle/v1\n"
+
+
+def parse(file):
+    need(len(file) <= 33554432, "the file", "it is too long")
+    need(file.startswith(MAGIC), "the first line", "it is no bundle, or one of another version")
+    r = Reader(file, "the file")
+    r.take(len(MAGIC))
+
+    def hashes():
+        n = r.number(1)
+        need(n <= 64, "a proof", "it has more than 64 hashes")
+        return r.many(n, lambda: r.take(32))
+
+    def statement():
+        payload = r.take(r.number(2))
+        need(len(payload) <= 8192, "a statement", "it is too long")
+        n = r.number(1)
+        need(1 <= n <= 64, "a statement", "it has no signatures, or too many")
+        return payload, r.many(n, lambda: (r.number(1), r.take(64)))
+
+    subjects = r.many(r.number(2), lambda: r.take(20))
+    note = r.take(r.number(2))
+    entries = r.many(r.number(2), lambda: (r.take(r.number(2)), hashes()))
+    handovers = r.many(r.number(2), hashes)
+    statements = r.many(r.number(2), statement)
+    r.end()
+    need(1 <= len(subjects) <= 1000, "the subjects", "there are none, or too many")
+    need(all(a < b for a, b in zip(subjects, subjects[1:])), "the subjects", "they are not in ascending order")
+    need(entries, "the entries", "there are none")
+    need(len(handovers) <= 1000, "the handovers", "there are too many")
+    need(len(statements) in (0, len(subjects)), "the statements", "there is not one for each subject")
+    return subjects, note, entries, handovers, statements
+
+
+def verify(file, genesis=None, policy=None):
+    """Gives what a bundle proves to somebody with a genesis or policy file, or raises Refused."""
+    held_policy = PolicyFile(policy) if policy is not None else None
+    if genesis is not None:
+        read_genesis(genesis)
+    subjects, note, raw, handovers, statements = parse(file)
+
+    first = spec.read_entry(raw[0][0])
+    need(first is not None and first["kind"] == 1, "the genesis", "the first entry is none")
+    founded = read_genesis(first["payload"])
+    wanted = spec.write_entry(dict(kind=1, index=0, time=founded["created_ms"], prev=bytes(32), links=[], payload=first["payload"]))
+    need(raw[0][0] == wanted, "the genesis", "the entry is not the one that the file makes")
+    need(genesis is None or genesis == first["payload"], "the genesis", "the bundle is of another ledger")
+
+    final = read_note(note, "the final checkpoint")
+    need(final["origin"] == founded["name"].encode(), "the final checkpoint", "it is of another log")
+    need(held_policy is None or final["origin"] in [n for n, _ in held_policy.logs.values()], "the final checkpoint", "it is not of the policy's log")
+
+    entries = [first]
+    for b, proof in raw[1:]:
+        e = spec.read_entry(b)
+        need(e is not None and e["kind"] != 1, "the entries", f"the one behind entry {entries[-1]['index']} has no valid form")
+        need(e["index"] > entries[-1]["index"], f"entry {e['index']}", "it is out of order")
+        need(e["time"] >= entries[-1]["time"], f"entry {e['index']}", "it was recorded before the one in front of it")
+        entries.append(e)
+    for e, (b, proof) in zip(entries, raw):
+        need(e["index"] < final["size"], f"entry {e['index']}", "it is not below the size of the checkpoint")
+        got = root_by_proof(e["index"], final["size"], spec.leaf_hash(b), proof)
+        need(got == final["root"], f"entry {e['index']}", "its inclusion proof does not hold")
+
+    handed = [e for e in entries if e["kind"] == 4]
+    need(len(handed) == len(handovers), "the handovers", "there is not one consistency proof for each")
+    state, notes = State(founded, first["payload"]), [final]
+    for e, proof in zip(handed, handovers):
+        where = f"handover entry {e['index']}"
+        e["read"] = read_note(e["note"], where)
+        notes.append(e["read"])
+        need(spec.consistent(e["read"]["size"], final["size"], e["read"]["root"], final["root"], proof), where, "its consistency proof does not hold")
+    for e in entries[1:]:
+        run(state, e)
+    check_final(final, state.policy, "the final checkpoint", True)
+    if held_policy is not None:
+        need(trusted(held_policy, notes), "the final checkpoint", "nothing is final under the policy file")
+
+    check_lineage(state, subjects, entries)
+    for item_id, (payload, signatures) in zip(subjects, statements):
+        check_statement(state, item_id, final, entries[-1], payload, signatures)
+    return report(state, final, subjects, handed, statements)
+
+
+def run(state, e):
+    where = f"entry {e['index']}"
+    if e["kind"] == 4:
+        need(state.adopted is not None, where, "a handover, but no adopted policy waits")
+        need(not e["links"], where, "a handover has no links")
+        need(state.adopted_at < e["read"]["size"] <= e["index"], where, "the note's size does not cover the adoption")
+        check_final(e["read"], state.policy, where, False)
+        state.hand_over(e["index"])
+        return
+    try:
+        fields = read_event(e["payload"], tuple(e["signatures"]))
+        got = state.apply(fields, sha256(spec.signing_bytes(e["payload"])), e["index"], e["time"])
+    except spec.Refused as refused:
+        raise Refused(where, f"its event: {refused.reason} {refused.path}") from None
+    except Broken as broken:
+        raise Refused(where, f"the rules refuse its event: {broken}") from None
+    need(got == (e["kind"], e["links"]), where, f"it has kind {e['kind']} and links {e['links']}, the rules give {got}")
+
+
+@functools.lru_cache(maxsize=None)
+def read_event(event, signatures):
+    return spec.read_event(event, signatures)
+
+
+spec.holds = holds
+
+
+def trusted(policy, notes):
+    complaint = None
+    for note in notes:
+        try:
+            if policy.finds_final(note):
+                return True
+        except Refused as refused:
+            complaint = refused
+    if complaint:
+        raise complaint
+    return False
+
+
+def check_lineage(state, subjects, entries):
+    for item_id in subjects:
+        need(item_id in state.items, "the subjects", f"item {spec.text_of('item', item_id)} is not in the bundle")
+    links = {e["index"]: e["links"] for e in entries}
+    reached, todo = {0} | state.made, [state.items[s]["last"] for s in subjects]
+    while todo:
+        index = todo.pop()
+        if index not in reached:
+            reached.add(index)
+            todo += links[index]
+    for index in links:
+        need(index in reached, f"entry {index}", "it has nothing to do with the items of the bundle")
+
+
+def check_statement(state, item_id, final, last, payload, signatures):
+    where = f"the statement on item {spec.text_of('item', item_id)}"
+    flags = payload[flag_at(payload):][:1]
+    need(flags in (b"\x00", b"\x01") and len(payload) >= 8, where, "it has no valid form")
+    time = int.from_bytes(payload[-8:], "big")
+    need(payload == statement_bytes(state, item_id, final, flags[0], time), where, "it does not state what the events give")
+    need(time >= last["time"], where, "its time is before the last entry")
+    need(time == last["time"] or last["index"] != final["size"] - 1, where, "its time is not that of the last entry")
+    nodes = state.policy["nodes"]
+    places = [place for place, _ in signatures]
+    need(all(a < b for a, b in zip(places, places[1:])) and places[-1] < len(nodes), where, "a signature is out of order or of nobody")
+    need(len(places) >= state.policy["quorum"], where, "not as many signed it as the quorum asks for")
+    for place, signature in signatures:
+        need(holds(nodes[place]["keys"][2], statement_message(payload), signature), where, f"the signature of {nodes[place]['id']} does not hold")
+
+
+def flag_at(payload):
+    """Gives where the flags of a statement with one owner stand."""
+    at = 53
+    for skip in (0, 5):
+        at += skip
+        at += 21 if payload[at:at + 1] == b"\x01" else 32
+    return at
+
+
+def report(state, final, subjects, handed, statements):
+    def party(holder):
+        return spec.text_of("party", holder[1]) if holder[0] == "party" else "outside"
+
+    items = []
+    for i, item_id in enumerate(subjects):
+        item = state.items[item_id]
+        items.append(dict(item=spec.text_of("item", item_id), status="live" if item["live"] else "voided", custody=party(item["custody"]),
+                          title=party(item["title"]), events=item["count"], last_index=item["last"],
+                          stated_by=len(statements[i][1]) if statements else 0))
+    return dict(ledger=state.ledger_id.hex(), origin=final["origin"].decode(), size=final["size"], root=final["root"].hex(),
+                handovers=[e["index"] for e in handed], items=items)
+
+
+# The program.
+
+
+def judge(file, **trust):
+    try:
+        return dict(accept=True, **verify(file, **trust))
+    except Refused as refused:
+        return dict(accept=False, refusal=str(refused))
+
+
+def read_file(*path):
+    with open(os.path.join(*path), "rb") as f:
+        return f.read()
+
+
+def vectors(directory):
+    all_vectors = json.loads(read_file(directory, "vectors.json"))
+    accepted = 0
+    for v in all_vectors:
+        trust = {kind: read_file(directory, v[kind]) for kind in ("genesis", "policy") if kind in v}
+        got = judge(read_file(directory, v["bundle"]), **trust)
+        if got["accept"] != v["accept"]:
+            sys.exit(f"{v['name']}: {got}, the vector says {v['accept']}: {v.get('refusal', '')}")
+        if v["accept"]:
+            accepted += 1
+            got["items"] = [{k: i[k] for k in want} for i, want in zip(got["items"], v["items"])] if len(got["items"]) == len(v["items"]) else got["items"]
+            for k in ("size", "root", "items"):
+                if got[k] != v[k]:
+                    sys.exit(f"{v['name']}: {k} is {got[k]}, the vector says {v[k]}")
+        elif "-v" in sys.argv:
+            print(f"{v['name']}\n  {got['refusal']}\n  {v['refusal']}")
+    if accepted == 0 or accepted == len(all_vectors):
+        sys.exit("the vectors have none to accept, or none to refuse")
+    print(f"{len(all_vectors)} bundles judged from SPEC.md as the vectors say, {len(all_vectors) - accepted} of them refused")
+
+
+def main(arguments):
+    if arguments[:1] == ["--vectors"] and len(arguments) >= 2:
+        return vectors(arguments[1])
+    if arguments == ["--batch"]:
+        for line in sys.stdin:
+            asked = json.loads(line)
+            trust = {kind: asked[kind].encode() for kind in ("genesis", "policy") if kind in asked}
+            print(json.dumps(judge(base64.b64decode(asked["bundle"]), **trust)), flush=True)
+        return None
+    if len(arguments) != 3 or arguments[1] not in ("--genesis", "--policy"):
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+    got = judge(read_file(arguments[0]), **{arguments[1][2:]: read_file(arguments[2])})
+    if not got["accept"]:
+        sys.exit(got["refusal"])
+    del got["accept"]
+    print(json.dumps(got, indent=2))
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
