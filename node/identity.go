@@ -318,6 +318,34 @@ func AddNodeKeys(dir string, random io.Reader) (part Part, err error) {
 	return part, nil
 }
 
+// LatestNodeKeys reads the keys that AddNodeKeys made last in an identity folder,
+// and the id of its node.
+func LatestNodeKeys(dir string) (id string, log, cosigner, statement sign.PrivateKey, err error) {
+	part, err := ReadPart(filepath.Join(dir, partFile))
+	if err != nil {
+		return "", log, cosigner, statement, err
+	}
+	number := 1
+	for {
+		if _, err := os.Stat(filepath.Join(dir, furtherKeyFile(logKeyFile, number+1))); err != nil {
+			break
+		}
+		number++
+	}
+	if number == 1 {
+		return "", log, cosigner, statement, fmt.Errorf("%s holds no further keys; make them with `custodyd init keys --dir %s`", dir, dir)
+	}
+	for _, key := range []struct {
+		file, use string
+		private   *sign.PrivateKey
+	}{{logKeyFile, "log", &log}, {cosignerKeyFile, "cosigner", &cosigner}, {statementKeyFile, "statement", &statement}} {
+		if *key.private, err = readNodeKey(filepath.Join(dir, furtherKeyFile(key.file, number)), key.use, ""); err != nil {
+			return "", log, cosigner, statement, err
+		}
+	}
+	return part.Node.ID, log, cosigner, statement, nil
+}
+
 func furtherKeyFile(first string, number int) string {
 	return fmt.Sprintf("%s-%d.key", strings.TrimSuffix(first, ".key"), number)
 }

@@ -91,7 +91,7 @@ Exit codes: 0 done, 1 wrong use or a local error, 2 refused by the ledger,
 	root.AddCommand(
 		a.keyCommand(), a.partyCommand(), a.itemCommand(), a.importCommand(),
 		a.sendCommand(), a.receiveCommand(), a.declineCommand(), a.withdrawCommand(), a.releaseCommand(), a.reenterCommand(),
-		a.showCommand(), a.listCommand(), a.historyCommand(), a.auditCommand(), a.receiptCommand(), a.exportCommand(), a.bundleCommand(), a.verifyCommand(), a.policyCommand(), a.statusCommand(), a.benchCommand(),
+		a.showCommand(), a.listCommand(), a.historyCommand(), a.auditCommand(), a.receiptCommand(), a.exportCommand(), a.bundleCommand(), a.verifyCommand(), a.policyCommand(), a.govCommand(), a.statusCommand(), a.benchCommand(),
 	)
 	a.waitsOf(root)
 	return root

@@ -108,7 +108,7 @@ func (a *app) waits(cmd *cobra.Command, help string) {
 // writing are the commands that record one event.
 var writing = []string{
 	"key add", "key revoke", "party admit", "party sponsor", "party suspend", "item register", "item void",
-	"send", "receive", "decline", "withdraw", "release", "reenter",
+	"send", "receive", "decline", "withdraw", "release", "reenter", "gov propose", "gov approve",
 }
 
 // waitsOf adds --wait to every writing command.

@@ -171,6 +171,8 @@ func call(ctx context.Context, ls *ledgerService, as *auditService, message prot
 		_, err = ls.GetStatus(ctx, m)
 	case *custodyv1.GetTreeHeadRequest:
 		_, err = as.GetTreeHead(ctx, m)
+	case *custodyv1.GetPolicyRequest:
+		_, err = as.GetPolicy(ctx, m)
 	case *custodyv1.GetCheckpointRequest:
 		_, err = as.GetCheckpoint(ctx, m)
 	case *custodyv1.EntriesRequest:

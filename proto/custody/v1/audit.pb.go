@@ -165,6 +165,279 @@ func (x *GetCheckpointResponse) GetOwn() []byte {
 	return nil
 }
 
+type GetPolicyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Consistency   *Consistency           `protobuf:"bytes,1,opt,name=consistency,proto3" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPolicyRequest) Reset() {
+	*x = GetPolicyRequest{}
+	mi := &file_custody_v1_audit_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPolicyRequest) ProtoMessage() {}
+
+func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_audit_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
+func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GetPolicyRequest) GetConsistency() *Consistency {
+	if x != nil {
+		return x.Consistency
+	}
+	return nil
+}
+
+type GetPolicyResponse struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Id         []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // of the policy in force: what a proposal names as base
+	Quorum     uint32                 `protobuf:"varint,2,opt,name=quorum,proto3" json:"quorum,omitempty"`
+	Nodes      []*PolicyNode          `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	SinceIndex uint64                 `protobuf:"varint,4,opt,name=since_index,json=sinceIndex,proto3" json:"since_index,omitempty"` // of the handover; 0 for the policy of the genesis
+	Proposals  []*PolicyProposal      `protobuf:"bytes,5,rep,name=proposals,proto3" json:"proposals,omitempty"`
+	// Adopted, and not in force before a final checkpoint covers it.
+	Adopted       *PolicyProposal `protobuf:"bytes,6,opt,name=adopted,proto3" json:"adopted,omitempty"`
+	AdoptedIndex  uint64          `protobuf:"varint,7,opt,name=adopted_index,json=adoptedIndex,proto3" json:"adopted_index,omitempty"`
+	ReadAt        *ReadAt         `protobuf:"bytes,8,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPolicyResponse) Reset() {
+	*x = GetPolicyResponse{}
+	mi := &file_custody_v1_audit_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPolicyResponse) ProtoMessage() {}
+
+func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_audit_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
+func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GetPolicyResponse) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *GetPolicyResponse) GetQuorum() uint32 {
+	if x != nil {
+		return x.Quorum
+	}
+	return 0
+}
+
+func (x *GetPolicyResponse) GetNodes() []*PolicyNode {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *GetPolicyResponse) GetSinceIndex() uint64 {
+	if x != nil {
+		return x.SinceIndex
+	}
+	return 0
+}
+
+func (x *GetPolicyResponse) GetProposals() []*PolicyProposal {
+	if x != nil {
+		return x.Proposals
+	}
+	return nil
+}
+
+func (x *GetPolicyResponse) GetAdopted() *PolicyProposal {
+	if x != nil {
+		return x.Adopted
+	}
+	return nil
+}
+
+func (x *GetPolicyResponse) GetAdoptedIndex() uint64 {
+	if x != nil {
+		return x.AdoptedIndex
+	}
+	return 0
+}
+
+func (x *GetPolicyResponse) GetReadAt() *ReadAt {
+	if x != nil {
+		return x.ReadAt
+	}
+	return nil
+}
+
+type PolicyNode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Association   string                 `protobuf:"bytes,1,opt,name=association,proto3" json:"association,omitempty"`
+	Keys          *NodeKeys              `protobuf:"bytes,2,opt,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyNode) Reset() {
+	*x = PolicyNode{}
+	mi := &file_custody_v1_audit_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyNode) ProtoMessage() {}
+
+func (x *PolicyNode) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_audit_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyNode.ProtoReflect.Descriptor instead.
+func (*PolicyNode) Descriptor() ([]byte, []int) {
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PolicyNode) GetAssociation() string {
+	if x != nil {
+		return x.Association
+	}
+	return ""
+}
+
+func (x *PolicyNode) GetKeys() *NodeKeys {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+type PolicyProposal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	EventId       []byte                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	Quorum        uint32                 `protobuf:"varint,3,opt,name=quorum,proto3" json:"quorum,omitempty"`
+	Node          *NodeKeys              `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`
+	Approvals     [][]byte               `protobuf:"bytes,5,rep,name=approvals,proto3" json:"approvals,omitempty"` // party ids of associations, the proposer's first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyProposal) Reset() {
+	*x = PolicyProposal{}
+	mi := &file_custody_v1_audit_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyProposal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyProposal) ProtoMessage() {}
+
+func (x *PolicyProposal) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_audit_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyProposal.ProtoReflect.Descriptor instead.
+func (*PolicyProposal) Descriptor() ([]byte, []int) {
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *PolicyProposal) GetEventId() []byte {
+	if x != nil {
+		return x.EventId
+	}
+	return nil
+}
+
+func (x *PolicyProposal) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *PolicyProposal) GetQuorum() uint32 {
+	if x != nil {
+		return x.Quorum
+	}
+	return 0
+}
+
+func (x *PolicyProposal) GetNode() *NodeKeys {
+	if x != nil {
+		return x.Node
+	}
+	return nil
+}
+
+func (x *PolicyProposal) GetApprovals() [][]byte {
+	if x != nil {
+		return x.Approvals
+	}
+	return nil
+}
+
 type TreeHead struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Size  uint64                 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
@@ -177,7 +450,7 @@ type TreeHead struct {
 
 func (x *TreeHead) Reset() {
 	*x = TreeHead{}
-	mi := &file_custody_v1_audit_proto_msgTypes[3]
+	mi := &file_custody_v1_audit_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -189,7 +462,7 @@ func (x *TreeHead) String() string {
 func (*TreeHead) ProtoMessage() {}
 
 func (x *TreeHead) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[3]
+	mi := &file_custody_v1_audit_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -202,7 +475,7 @@ func (x *TreeHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TreeHead.ProtoReflect.Descriptor instead.
 func (*TreeHead) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{3}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TreeHead) GetSize() uint64 {
@@ -235,7 +508,7 @@ type GetTreeHeadResponse struct {
 
 func (x *GetTreeHeadResponse) Reset() {
 	*x = GetTreeHeadResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[4]
+	mi := &file_custody_v1_audit_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -247,7 +520,7 @@ func (x *GetTreeHeadResponse) String() string {
 func (*GetTreeHeadResponse) ProtoMessage() {}
 
 func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[4]
+	mi := &file_custody_v1_audit_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -260,7 +533,7 @@ func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTreeHeadResponse.ProtoReflect.Descriptor instead.
 func (*GetTreeHeadResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{4}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetTreeHeadResponse) GetHead() *TreeHead {
@@ -280,7 +553,7 @@ type EntriesRequest struct {
 
 func (x *EntriesRequest) Reset() {
 	*x = EntriesRequest{}
-	mi := &file_custody_v1_audit_proto_msgTypes[5]
+	mi := &file_custody_v1_audit_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -292,7 +565,7 @@ func (x *EntriesRequest) String() string {
 func (*EntriesRequest) ProtoMessage() {}
 
 func (x *EntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[5]
+	mi := &file_custody_v1_audit_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -305,7 +578,7 @@ func (x *EntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntriesRequest.ProtoReflect.Descriptor instead.
 func (*EntriesRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{5}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *EntriesRequest) GetFrom() uint64 {
@@ -332,7 +605,7 @@ type EntriesResponse struct {
 
 func (x *EntriesResponse) Reset() {
 	*x = EntriesResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[6]
+	mi := &file_custody_v1_audit_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -344,7 +617,7 @@ func (x *EntriesResponse) String() string {
 func (*EntriesResponse) ProtoMessage() {}
 
 func (x *EntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[6]
+	mi := &file_custody_v1_audit_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -357,7 +630,7 @@ func (x *EntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntriesResponse.ProtoReflect.Descriptor instead.
 func (*EntriesResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{6}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *EntriesResponse) GetFrom() uint64 {
@@ -384,7 +657,7 @@ type GetInclusionProofRequest struct {
 
 func (x *GetInclusionProofRequest) Reset() {
 	*x = GetInclusionProofRequest{}
-	mi := &file_custody_v1_audit_proto_msgTypes[7]
+	mi := &file_custody_v1_audit_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -396,7 +669,7 @@ func (x *GetInclusionProofRequest) String() string {
 func (*GetInclusionProofRequest) ProtoMessage() {}
 
 func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[7]
+	mi := &file_custody_v1_audit_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -409,7 +682,7 @@ func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionProofRequest.ProtoReflect.Descriptor instead.
 func (*GetInclusionProofRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{7}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetInclusionProofRequest) GetIndex() uint64 {
@@ -439,7 +712,7 @@ type GetInclusionProofResponse struct {
 
 func (x *GetInclusionProofResponse) Reset() {
 	*x = GetInclusionProofResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[8]
+	mi := &file_custody_v1_audit_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -451,7 +724,7 @@ func (x *GetInclusionProofResponse) String() string {
 func (*GetInclusionProofResponse) ProtoMessage() {}
 
 func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[8]
+	mi := &file_custody_v1_audit_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -464,7 +737,7 @@ func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionProofResponse.ProtoReflect.Descriptor instead.
 func (*GetInclusionProofResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{8}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetInclusionProofResponse) GetIndex() uint64 {
@@ -512,7 +785,7 @@ type GetConsistencyProofRequest struct {
 
 func (x *GetConsistencyProofRequest) Reset() {
 	*x = GetConsistencyProofRequest{}
-	mi := &file_custody_v1_audit_proto_msgTypes[9]
+	mi := &file_custody_v1_audit_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -524,7 +797,7 @@ func (x *GetConsistencyProofRequest) String() string {
 func (*GetConsistencyProofRequest) ProtoMessage() {}
 
 func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[9]
+	mi := &file_custody_v1_audit_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -537,7 +810,7 @@ func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyProofRequest.ProtoReflect.Descriptor instead.
 func (*GetConsistencyProofRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{9}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetConsistencyProofRequest) GetFrom() uint64 {
@@ -567,7 +840,7 @@ type GetConsistencyProofResponse struct {
 
 func (x *GetConsistencyProofResponse) Reset() {
 	*x = GetConsistencyProofResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[10]
+	mi := &file_custody_v1_audit_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -579,7 +852,7 @@ func (x *GetConsistencyProofResponse) String() string {
 func (*GetConsistencyProofResponse) ProtoMessage() {}
 
 func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[10]
+	mi := &file_custody_v1_audit_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -592,7 +865,7 @@ func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyProofResponse.ProtoReflect.Descriptor instead.
 func (*GetConsistencyProofResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{10}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetConsistencyProofResponse) GetFrom() uint64 {
@@ -635,14 +908,36 @@ var File_custody_v1_audit_proto protoreflect.FileDescriptor
 const file_custody_v1_audit_proto_rawDesc = "" +
 	"\n" +
 	"\x16custody/v1/audit.proto\x12\n" +
-	"custody.v1\x1a\x17custody/v1/ledger.proto\"c\n" +
+	"custody.v1\x1a\x16custody/v1/event.proto\x1a\x17custody/v1/ledger.proto\"c\n" +
 	"\x12GetTreeHeadRequest\x129\n" +
 	"\vconsistency\x18\x01 \x01(\v2\x17.custody.v1.ConsistencyR\vconsistency\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\"\x16\n" +
 	"\x14GetCheckpointRequest\"?\n" +
 	"\x15GetCheckpointResponse\x12\x14\n" +
 	"\x05final\x18\x01 \x01(\fR\x05final\x12\x10\n" +
-	"\x03own\x18\x02 \x01(\fR\x03own\"K\n" +
+	"\x03own\x18\x02 \x01(\fR\x03own\"M\n" +
+	"\x10GetPolicyRequest\x129\n" +
+	"\vconsistency\x18\x01 \x01(\v2\x17.custody.v1.ConsistencyR\vconsistency\"\xcc\x02\n" +
+	"\x11GetPolicyResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
+	"\x06quorum\x18\x02 \x01(\rR\x06quorum\x12,\n" +
+	"\x05nodes\x18\x03 \x03(\v2\x16.custody.v1.PolicyNodeR\x05nodes\x12\x1f\n" +
+	"\vsince_index\x18\x04 \x01(\x04R\n" +
+	"sinceIndex\x128\n" +
+	"\tproposals\x18\x05 \x03(\v2\x1a.custody.v1.PolicyProposalR\tproposals\x124\n" +
+	"\aadopted\x18\x06 \x01(\v2\x1a.custody.v1.PolicyProposalR\aadopted\x12#\n" +
+	"\radopted_index\x18\a \x01(\x04R\fadoptedIndex\x12+\n" +
+	"\aread_at\x18\b \x01(\v2\x12.custody.v1.ReadAtR\x06readAt\"X\n" +
+	"\n" +
+	"PolicyNode\x12 \n" +
+	"\vassociation\x18\x01 \x01(\tR\vassociation\x12(\n" +
+	"\x04keys\x18\x02 \x01(\v2\x14.custody.v1.NodeKeysR\x04keys\"\xa1\x01\n" +
+	"\x0ePolicyProposal\x12\x19\n" +
+	"\bevent_id\x18\x01 \x01(\fR\aeventId\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x16\n" +
+	"\x06quorum\x18\x03 \x01(\rR\x06quorum\x12(\n" +
+	"\x04node\x18\x04 \x01(\v2\x14.custody.v1.NodeKeysR\x04node\x12\x1c\n" +
+	"\tapprovals\x18\x05 \x03(\fR\tapprovals\"K\n" +
 	"\bTreeHead\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04root\x18\x02 \x01(\fR\x04root\x12\x17\n" +
@@ -672,10 +967,11 @@ const file_custody_v1_audit_proto_rawDesc = "" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\x12\x1b\n" +
 	"\troot_from\x18\x03 \x01(\fR\brootFrom\x12\x17\n" +
 	"\aroot_to\x18\x04 \x01(\fR\x06rootTo\x12\x14\n" +
-	"\x05proof\x18\x05 \x03(\fR\x05proof2\xc4\x03\n" +
+	"\x05proof\x18\x05 \x03(\fR\x05proof2\x8e\x04\n" +
 	"\fAuditService\x12N\n" +
 	"\vGetTreeHead\x12\x1e.custody.v1.GetTreeHeadRequest\x1a\x1f.custody.v1.GetTreeHeadResponse\x12T\n" +
-	"\rGetCheckpoint\x12 .custody.v1.GetCheckpointRequest\x1a!.custody.v1.GetCheckpointResponse\x12D\n" +
+	"\rGetCheckpoint\x12 .custody.v1.GetCheckpointRequest\x1a!.custody.v1.GetCheckpointResponse\x12H\n" +
+	"\tGetPolicy\x12\x1c.custody.v1.GetPolicyRequest\x1a\x1d.custody.v1.GetPolicyResponse\x12D\n" +
 	"\aEntries\x12\x1a.custody.v1.EntriesRequest\x1a\x1b.custody.v1.EntriesResponse0\x01\x12`\n" +
 	"\x11GetInclusionProof\x12$.custody.v1.GetInclusionProofRequest\x1a%.custody.v1.GetInclusionProofResponse\x12f\n" +
 	"\x13GetConsistencyProof\x12&.custody.v1.GetConsistencyProofRequest\x1a'.custody.v1.GetConsistencyProofResponseBCZAgithub.com/custodyledger/custodyledger/proto/custody/v1;custodyv1b\x06proto3"
@@ -692,39 +988,54 @@ func file_custody_v1_audit_proto_rawDescGZIP() []byte {
 	return file_custody_v1_audit_proto_rawDescData
 }
 
-var file_custody_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_custody_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_custody_v1_audit_proto_goTypes = []any{
 	(*GetTreeHeadRequest)(nil),          // 0: custody.v1.GetTreeHeadRequest
 	(*GetCheckpointRequest)(nil),        // 1: custody.v1.GetCheckpointRequest
 	(*GetCheckpointResponse)(nil),       // 2: custody.v1.GetCheckpointResponse
-	(*TreeHead)(nil),                    // 3: custody.v1.TreeHead
-	(*GetTreeHeadResponse)(nil),         // 4: custody.v1.GetTreeHeadResponse
-	(*EntriesRequest)(nil),              // 5: custody.v1.EntriesRequest
-	(*EntriesResponse)(nil),             // 6: custody.v1.EntriesResponse
-	(*GetInclusionProofRequest)(nil),    // 7: custody.v1.GetInclusionProofRequest
-	(*GetInclusionProofResponse)(nil),   // 8: custody.v1.GetInclusionProofResponse
-	(*GetConsistencyProofRequest)(nil),  // 9: custody.v1.GetConsistencyProofRequest
-	(*GetConsistencyProofResponse)(nil), // 10: custody.v1.GetConsistencyProofResponse
-	(*Consistency)(nil),                 // 11: custody.v1.Consistency
+	(*GetPolicyRequest)(nil),            // 3: custody.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),           // 4: custody.v1.GetPolicyResponse
+	(*PolicyNode)(nil),                  // 5: custody.v1.PolicyNode
+	(*PolicyProposal)(nil),              // 6: custody.v1.PolicyProposal
+	(*TreeHead)(nil),                    // 7: custody.v1.TreeHead
+	(*GetTreeHeadResponse)(nil),         // 8: custody.v1.GetTreeHeadResponse
+	(*EntriesRequest)(nil),              // 9: custody.v1.EntriesRequest
+	(*EntriesResponse)(nil),             // 10: custody.v1.EntriesResponse
+	(*GetInclusionProofRequest)(nil),    // 11: custody.v1.GetInclusionProofRequest
+	(*GetInclusionProofResponse)(nil),   // 12: custody.v1.GetInclusionProofResponse
+	(*GetConsistencyProofRequest)(nil),  // 13: custody.v1.GetConsistencyProofRequest
+	(*GetConsistencyProofResponse)(nil), // 14: custody.v1.GetConsistencyProofResponse
+	(*Consistency)(nil),                 // 15: custody.v1.Consistency
+	(*ReadAt)(nil),                      // 16: custody.v1.ReadAt
+	(*NodeKeys)(nil),                    // 17: custody.v1.NodeKeys
 }
 var file_custody_v1_audit_proto_depIdxs = []int32{
-	11, // 0: custody.v1.GetTreeHeadRequest.consistency:type_name -> custody.v1.Consistency
-	3,  // 1: custody.v1.GetTreeHeadResponse.head:type_name -> custody.v1.TreeHead
-	0,  // 2: custody.v1.AuditService.GetTreeHead:input_type -> custody.v1.GetTreeHeadRequest
-	1,  // 3: custody.v1.AuditService.GetCheckpoint:input_type -> custody.v1.GetCheckpointRequest
-	5,  // 4: custody.v1.AuditService.Entries:input_type -> custody.v1.EntriesRequest
-	7,  // 5: custody.v1.AuditService.GetInclusionProof:input_type -> custody.v1.GetInclusionProofRequest
-	9,  // 6: custody.v1.AuditService.GetConsistencyProof:input_type -> custody.v1.GetConsistencyProofRequest
-	4,  // 7: custody.v1.AuditService.GetTreeHead:output_type -> custody.v1.GetTreeHeadResponse
-	2,  // 8: custody.v1.AuditService.GetCheckpoint:output_type -> custody.v1.GetCheckpointResponse
-	6,  // 9: custody.v1.AuditService.Entries:output_type -> custody.v1.EntriesResponse
-	8,  // 10: custody.v1.AuditService.GetInclusionProof:output_type -> custody.v1.GetInclusionProofResponse
-	10, // 11: custody.v1.AuditService.GetConsistencyProof:output_type -> custody.v1.GetConsistencyProofResponse
-	7,  // [7:12] is the sub-list for method output_type
-	2,  // [2:7] is the sub-list for method input_type
-	2,  // [2:2] is the sub-list for extension type_name
-	2,  // [2:2] is the sub-list for extension extendee
-	0,  // [0:2] is the sub-list for field type_name
+	15, // 0: custody.v1.GetTreeHeadRequest.consistency:type_name -> custody.v1.Consistency
+	15, // 1: custody.v1.GetPolicyRequest.consistency:type_name -> custody.v1.Consistency
+	5,  // 2: custody.v1.GetPolicyResponse.nodes:type_name -> custody.v1.PolicyNode
+	6,  // 3: custody.v1.GetPolicyResponse.proposals:type_name -> custody.v1.PolicyProposal
+	6,  // 4: custody.v1.GetPolicyResponse.adopted:type_name -> custody.v1.PolicyProposal
+	16, // 5: custody.v1.GetPolicyResponse.read_at:type_name -> custody.v1.ReadAt
+	17, // 6: custody.v1.PolicyNode.keys:type_name -> custody.v1.NodeKeys
+	17, // 7: custody.v1.PolicyProposal.node:type_name -> custody.v1.NodeKeys
+	7,  // 8: custody.v1.GetTreeHeadResponse.head:type_name -> custody.v1.TreeHead
+	0,  // 9: custody.v1.AuditService.GetTreeHead:input_type -> custody.v1.GetTreeHeadRequest
+	1,  // 10: custody.v1.AuditService.GetCheckpoint:input_type -> custody.v1.GetCheckpointRequest
+	3,  // 11: custody.v1.AuditService.GetPolicy:input_type -> custody.v1.GetPolicyRequest
+	9,  // 12: custody.v1.AuditService.Entries:input_type -> custody.v1.EntriesRequest
+	11, // 13: custody.v1.AuditService.GetInclusionProof:input_type -> custody.v1.GetInclusionProofRequest
+	13, // 14: custody.v1.AuditService.GetConsistencyProof:input_type -> custody.v1.GetConsistencyProofRequest
+	8,  // 15: custody.v1.AuditService.GetTreeHead:output_type -> custody.v1.GetTreeHeadResponse
+	2,  // 16: custody.v1.AuditService.GetCheckpoint:output_type -> custody.v1.GetCheckpointResponse
+	4,  // 17: custody.v1.AuditService.GetPolicy:output_type -> custody.v1.GetPolicyResponse
+	10, // 18: custody.v1.AuditService.Entries:output_type -> custody.v1.EntriesResponse
+	12, // 19: custody.v1.AuditService.GetInclusionProof:output_type -> custody.v1.GetInclusionProofResponse
+	14, // 20: custody.v1.AuditService.GetConsistencyProof:output_type -> custody.v1.GetConsistencyProofResponse
+	15, // [15:21] is the sub-list for method output_type
+	9,  // [9:15] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_custody_v1_audit_proto_init() }
@@ -732,6 +1043,7 @@ func file_custody_v1_audit_proto_init() {
 	if File_custody_v1_audit_proto != nil {
 		return
 	}
+	file_custody_v1_event_proto_init()
 	file_custody_v1_ledger_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -739,7 +1051,7 @@ func file_custody_v1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custody_v1_audit_proto_rawDesc), len(file_custody_v1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

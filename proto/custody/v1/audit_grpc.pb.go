@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	AuditService_GetTreeHead_FullMethodName         = "/custody.v1.AuditService/GetTreeHead"
 	AuditService_GetCheckpoint_FullMethodName       = "/custody.v1.AuditService/GetCheckpoint"
+	AuditService_GetPolicy_FullMethodName           = "/custody.v1.AuditService/GetPolicy"
 	AuditService_Entries_FullMethodName             = "/custody.v1.AuditService/Entries"
 	AuditService_GetInclusionProof_FullMethodName   = "/custody.v1.AuditService/GetInclusionProof"
 	AuditService_GetConsistencyProof_FullMethodName = "/custody.v1.AuditService/GetConsistencyProof"
@@ -39,6 +40,9 @@ type AuditServiceClient interface {
 	// GetCheckpoint answers the last final checkpoint, and the last head that the
 	// node itself signed, which may be newer and rests on its word alone.
 	GetCheckpoint(ctx context.Context, in *GetCheckpointRequest, opts ...grpc.CallOption) (*GetCheckpointResponse, error)
+	// GetPolicy answers whose signatures make a checkpoint final, and what is
+	// proposed to follow. The log proves it: see the governance entries.
+	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
 	// Entries streams entries [from, to) in order, in batches.
 	Entries(ctx context.Context, in *EntriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[EntriesResponse], error)
 	// GetInclusionProof proves that a leaf stands at an index under the root of a size.
@@ -69,6 +73,16 @@ func (c *auditServiceClient) GetCheckpoint(ctx context.Context, in *GetCheckpoin
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetCheckpointResponse)
 	err := c.cc.Invoke(ctx, AuditService_GetCheckpoint_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *auditServiceClient) GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetPolicyResponse)
+	err := c.cc.Invoke(ctx, AuditService_GetPolicy_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +139,9 @@ type AuditServiceServer interface {
 	// GetCheckpoint answers the last final checkpoint, and the last head that the
 	// node itself signed, which may be newer and rests on its word alone.
 	GetCheckpoint(context.Context, *GetCheckpointRequest) (*GetCheckpointResponse, error)
+	// GetPolicy answers whose signatures make a checkpoint final, and what is
+	// proposed to follow. The log proves it: see the governance entries.
+	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
 	// Entries streams entries [from, to) in order, in batches.
 	Entries(*EntriesRequest, grpc.ServerStreamingServer[EntriesResponse]) error
 	// GetInclusionProof proves that a leaf stands at an index under the root of a size.
@@ -146,6 +163,9 @@ func (UnimplementedAuditServiceServer) GetTreeHead(context.Context, *GetTreeHead
 }
 func (UnimplementedAuditServiceServer) GetCheckpoint(context.Context, *GetCheckpointRequest) (*GetCheckpointResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCheckpoint not implemented")
+}
+func (UnimplementedAuditServiceServer) GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPolicy not implemented")
 }
 func (UnimplementedAuditServiceServer) Entries(*EntriesRequest, grpc.ServerStreamingServer[EntriesResponse]) error {
 	return status.Error(codes.Unimplemented, "method Entries not implemented")
@@ -213,6 +233,24 @@ func _AuditService_GetCheckpoint_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AuditService_GetPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuditServiceServer).GetPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuditService_GetPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuditServiceServer).GetPolicy(ctx, req.(*GetPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AuditService_Entries_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(EntriesRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -274,6 +312,10 @@ var AuditService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetCheckpoint",
 			Handler:    _AuditService_GetCheckpoint_Handler,
+		},
+		{
+			MethodName: "GetPolicy",
+			Handler:    _AuditService_GetPolicy_Handler,
 		},
 		{
 			MethodName: "GetInclusionProof",
