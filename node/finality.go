@@ -136,11 +136,11 @@ func (l ownLedger) Leading() bool {
 	return leading
 }
 
-func (l ownLedger) Term() uint64 {
+func (l ownLedger) ProposalTerms(node string, limit int) []uint64 {
 	if r := l.node.Replica(); r != nil {
-		return r.Status().RaftTerm
+		return r.ProposalTerms(node, limit)
 	}
-	return 0
+	return nil
 }
 
 func (l ownLedger) ProposeFinal(ctx context.Context, note []byte) error {

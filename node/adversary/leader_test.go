@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/custodyledger/custodyledger/consensus/consensustest"
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/evidence"
@@ -57,6 +58,17 @@ func (n *network) has(m *member, size uint64) checkpoint.Checkpoint {
 // followers compare what it signed. Nothing becomes final on either side, and nobody stops.
 func TestLeaderTellsFollowersDifferentEntries(t *testing.T) {
 	t.Parallel()
+	tellsDifferent(t, 0)
+}
+
+// The same, by a leader that then has the terms run on, so that its own is long past when somebody looks.
+func TestLeaderLeavesItsTermBehind(t *testing.T) {
+	t.Parallel()
+	tellsDifferent(t, 1_000)
+}
+
+func tellsDifferent(t *testing.T, later uint64) {
+	t.Helper()
 	n, trader := trading(t, 0)
 	r, honest := n.usurp()
 	before, _ := n.checkpoints(honest[0])
@@ -72,11 +84,15 @@ func TestLeaderTellsFollowersDifferentEntries(t *testing.T) {
 	}
 	r.abdicate()
 	for _, m := range honest {
+		_, err := r.impostor.Append(m.server, consensustest.Request{Term: r.term + later})
+		n.must(err)
+	}
+	for _, m := range honest {
 		n.evidenceOf(m, evidence.KindTwoProposals, r.member)
 	}
 	n.runs(honest...)
 	for _, m := range honest {
-		n.alarmed(m, "")
+		n.alarmed(m, r.member.id)
 		if final, _ := n.checkpoints(m); final.Size > size {
 			t.Errorf("%s has a final checkpoint beyond the fork: %v, after %v", m.id, final.Checkpoint, before.Checkpoint)
 		}

@@ -42,4 +42,3 @@ func TestLastTerm(t *testing.T) {
 	}
 	n.goesOn(trader)
 }
-

@@ -99,8 +99,9 @@ type Ledger interface {
 	// ProposeFinal has raft replicate a final note; it returns when this node has
 	// applied it, or with why it does not stand.
 	ProposeFinal(ctx context.Context, note []byte) error
-	// Term is raft's current term.
-	Term() uint64
+	// ProposalTerms gives the last terms in which a leader's proposals reached this
+	// node, newest first, at most limit of them.
+	ProposalTerms(node string, limit int) []uint64
 	// Proposals gives the signed proposals of a leader as they reached this node,
 	// ascending by counter. See custodyv1.ProposalsRequest.
 	Proposals(node string, term, from uint64) []*custodyv1.SignedProposal

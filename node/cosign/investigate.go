@@ -16,8 +16,9 @@ const (
 	proposalsPages = 9
 	// proposalsPage is the number of proposals in a full answer.
 	proposalsPage = 1_000
-	// proposalsTerms is how many raft terms back proposals are compared.
-	proposalsTerms = 3
+	// proposalsTerms is how many terms of one leader are compared: those in which
+	// it proposed, however far terms have gone since.
+	proposalsTerms = 8
 )
 
 // differing is a head that a node signed and that this node's ledger
@@ -171,8 +172,7 @@ func (s *Cosigner) wentBack(node string, now *checkpoint.Note) {
 // compareProposals looks for two proposals of one leader that cannot both stand,
 // among what reached this node and the others.
 func (s *Cosigner) compareProposals(ctx context.Context, trust *evidence.Trust, policy ledger.Policy, leader string) {
-	newest := s.ledger.Term()
-	for term := newest; term > 0 && newest-term < proposalsTerms; term-- {
+	for _, term := range s.ledger.ProposalTerms(leader, proposalsTerms) {
 		seen := proposalSet{byCounter: map[uint64][]evidence.Signed{}}
 		own := func(from uint64) ([]*custodyv1.SignedProposal, error) {
 			return s.ledger.Proposals(leader, term, from), nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -307,7 +308,19 @@ func (n *testNode) Leader() string {
 }
 
 func (n *testNode) Leading() bool { return n.Leader() == n.id && !n.world.isCut(n.id) }
-func (n *testNode) Term() uint64  { return 3 }
+
+func (n *testNode) ProposalTerms(node string, limit int) []uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var terms []uint64
+	for _, p := range n.proposals {
+		proposal, err := ledger.ParseProposal(p.Payload)
+		if err == nil && proposal.Node == node && !slices.Contains(terms, proposal.Term) && len(terms) < limit {
+			terms = append(terms, proposal.Term)
+		}
+	}
+	return terms
+}
 
 // ProposeFinal applies the note on every node that can be reached, as raft and
 // the store do.

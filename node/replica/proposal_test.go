@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -220,6 +221,15 @@ func TestProposalsAreBounded(t *testing.T) {
 	}
 	if len(p.list("b", 1, 0, 1)) != 1 {
 		t.Error("one leader pushed out what another one signed")
+	}
+	for term := range uint64(5) {
+		p.keep(SignedProposal{Payload: []byte{byte(term)}, Signature: make([]byte, 64)}, ledger.Proposal{Node: "b", Term: 1000 * term, Counter: 1})
+	}
+	if got := p.terms("b", 3); !slices.Equal(got, []uint64{4000, 3000, 2000}) {
+		t.Errorf("the last three terms are %d", got)
+	}
+	if got := p.terms("c", 3); len(got) != 0 {
+		t.Errorf("a node that never led did in terms %d", got)
 	}
 }
 

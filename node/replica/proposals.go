@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"maps"
 	"slices"
 	"sync"
 
@@ -117,6 +118,29 @@ func (p *proposals) list(node string, term, from uint64, limit int) []SignedProp
 		list = append(list, k.SignedProposal)
 	}
 	return list
+}
+
+// terms gives the last terms of a leader of which proposals are kept, newest
+// first, at most limit of them.
+func (p *proposals) terms(node string, limit int) []uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ring := p.leaders[node]
+	if ring == nil {
+		return nil
+	}
+	seen := make(map[uint64]struct{})
+	for _, k := range ring.kept {
+		seen[k.term] = struct{}{}
+	}
+	terms := slices.SortedFunc(maps.Keys(seen), func(a, b uint64) int { return cmp.Compare(b, a) })
+	return terms[:min(limit, len(terms))]
+}
+
+// ProposalTerms gives the last terms in which a leader's proposals reached this
+// node, newest first, at most limit of them.
+func (r *Replica) ProposalTerms(node string, limit int) []uint64 {
+	return r.proposals.terms(node, limit)
 }
 
 // Proposals gives the signed proposals of a leader and term that reached this
