@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/custodyledger/custodyledger/cmd/custody/words"
 	"github.com/custodyledger/custodyledger/ledger"
@@ -34,6 +35,8 @@ type receiptReport struct {
 	TreeRoot string `json:"tree_root,omitempty"`
 	// ProofFile is where the proof was written to.
 	ProofFile string `json:"proof_file,omitempty"`
+	// Saved are the files of --save.
+	Saved []string `json:"saved,omitempty"`
 }
 
 func (r *receiptReport) Text(w io.Writer) {
@@ -49,9 +52,12 @@ func (r *receiptReport) Text(w io.Writer) {
 	if r.ProofFile != "" {
 		fmt.Fprintf(w, "  proof     %s\n", r.ProofFile)
 	}
+	for _, file := range r.Saved {
+		fmt.Fprintf(w, "  saved     %s\n", file)
+	}
 }
 
-type receiptFlags struct{ proof, notAfter string }
+type receiptFlags struct{ proof, save, notAfter string }
 
 func (a *app) receiptCommand() *cobra.Command {
 	var flags receiptFlags
@@ -62,7 +68,10 @@ func (a *app) receiptCommand() *cobra.Command {
 
 Recorded means that most nodes have it. Final means that enough associations have
 signed a checkpoint that covers it; --proof keeps that as a C2SP tlog-proof, which
-convinces whoever has the ledger's policy and the event, without any node.`,
+convinces whoever has the ledger's policy and the event, without any node:
+'custody verify sale.tlog-proof --event DIR/event.pb'. --save keeps the event for
+that, and its parts, so that OpenSSL can check the signatures (ledger/SPEC.md,
+section 3).`,
 		Args: arguments("EVENT_ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := ledger.ParseEventID(args[0])
@@ -82,17 +91,18 @@ convinces whoever has the ledger's policy and the event, without any node.`,
 				return err
 			}
 			defer c.Close()
-			return a.receipt(cmd.Context(), c, query, flags.proof)
+			return a.receipt(cmd.Context(), c, query, flags)
 		},
 	}
 	a.waits(cmd, "what to wait for: committed, or final")
 	cmd.Flags().StringVar(&flags.proof, "proof", "", "`file` to write the proof to, such as sale.tlog-proof; the event must be final")
+	cmd.Flags().StringVar(&flags.save, "save", "", "`folder` to write the signed event to: event.pb, event.bin, and key.bin and signature.bin of each signer")
 	cmd.Flags().StringVar(&flags.notAfter, "not-after", "", "`time` after which the event may not be recorded, as it says itself, such as 2027-01-31T18:00:00Z")
 	return cmd
 }
 
-func (a *app) receipt(ctx context.Context, c *client.Client, query client.ReceiptQuery, proofFile string) error {
-	state, entry, tree, err := receiptOf(ctx, c, query)
+func (a *app) receipt(ctx context.Context, c *client.Client, query client.ReceiptQuery, flags receiptFlags) error {
+	state, signed, tree, err := receiptOf(ctx, c, query)
 	if err != nil {
 		return err
 	}
@@ -103,35 +113,43 @@ func (a *app) receipt(ctx context.Context, c *client.Client, query client.Receip
 		Event: query.Event.String(), Recorded: true, Index: state.Receipt.Index, RecordedAt: state.Receipt.RecordedAt,
 		LeafHash: state.Receipt.Leaf.String(), State: "committed", TreeSize: state.At.Size,
 	}
-	if entry {
+	if signed != nil {
 		r.Proven, r.TreeSize, r.TreeRoot = true, tree.Size, tree.Root.String()
 	}
 	if state.Proof != nil {
 		r.State, r.Final = "final", newFinalAt(state.Proof.Final)
 	}
-	if proofFile != "" {
+	if flags.proof != "" {
 		if state.Proof == nil {
 			return &coded{code: exitRefused, error: fmt.Errorf("event %s is recorded and not final yet, so there is no proof to write", query.Event), hint: "Say --wait final."}
 		}
-		if err := writeWhole(proofFile, state.Proof.Text); err != nil {
-			return fmt.Errorf("--proof %s: %w", proofFile, err)
+		if err := writeWhole(flags.proof, state.Proof.Text); err != nil {
+			return fmt.Errorf("--proof %s: %w", flags.proof, err)
 		}
-		r.ProofFile = proofFile
+		r.ProofFile = flags.proof
+	}
+	if flags.save != "" {
+		if signed == nil {
+			return fmt.Errorf("--save %s: the node shows contents to its own machine only", flags.save)
+		}
+		if r.Saved, err = saveEvent(flags.save, *signed); err != nil {
+			return fmt.Errorf("--save %s: %w", flags.save, err)
+		}
 	}
 	return a.print(r)
 }
 
 // receiptOf asks where an event stands. Where the node shows contents, the entry
 // is fetched and proven; the proof of a final event then covers the event itself.
-func receiptOf(ctx context.Context, c *client.Client, query client.ReceiptQuery) (state *client.ReceiptState, entry bool, tree client.InclusionProof, err error) {
+func receiptOf(ctx context.Context, c *client.Client, query client.ReceiptQuery) (state *client.ReceiptState, signed *ledger.SignedEvent, tree client.InclusionProof, err error) {
 	receipt, _, err := c.Receipt(ctx, query.Event, client.Linearizable)
 	if err != nil {
-		return nil, false, tree, err
+		return nil, nil, tree, err
 	}
 	if receipt == nil {
 		state, err = c.ReceiptState(ctx, query)
 		if err != nil || state.Receipt == nil {
-			return state, false, tree, err
+			return state, nil, tree, err
 		}
 		receipt = state.Receipt
 	}
@@ -141,10 +159,43 @@ func receiptOf(ctx context.Context, c *client.Client, query client.ReceiptQuery)
 	case err == nil:
 		query.Signed = &held.Signed
 	case !errors.As(err, &refused) || refused.Reason != client.ReasonReadsClosed:
-		return nil, false, tree, err
+		return nil, nil, tree, err
 	}
 	state, err = c.ReceiptState(ctx, query)
-	return state, query.Signed != nil, tree, err
+	return state, query.Signed, tree, err
+}
+
+// saveEvent writes a signed event and its parts into a folder, which it makes.
+func saveEvent(dir string, signed ledger.SignedEvent) (files []string, err error) {
+	event, rejection := ledger.DecodeEvent(ledger.RulesVersion1, signed)
+	if rejection != nil {
+		return nil, rejection
+	}
+	whole, err := proto.Marshal(&custodyv1.SignedEvent{Event: signed.Event, Signatures: signed.Signatures})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	write := func(name string, b []byte) {
+		if err == nil {
+			path := filepath.Join(dir, name)
+			err = writeWhole(path, b)
+			files = append(files, path)
+		}
+	}
+	write("event.pb", whole)
+	write("event.bin", signed.Event)
+	for i, key := range event.Signers {
+		number := ""
+		if i > 0 {
+			number = fmt.Sprintf("-%d", i+1)
+		}
+		write("key"+number+".bin", key.Bytes()[1:])
+		write("signature"+number+".bin", signed.Signatures[i])
+	}
+	return files, err
 }
 
 func notRecorded(id ledger.EventID, state *client.ReceiptState) error {
