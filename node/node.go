@@ -33,7 +33,7 @@ type Options struct {
 	// ProcessMetrics adds the figures of the process, and those of raft, which
 	// are kept in one global place. For main to set: one node a process.
 	ProcessMetrics bool
-	// RecallPatience is how long the start waits for a majority of the other nodes
+	// RecallPatience is how long the start waits for enough of the other nodes
 	// to say what this one has signed; default RecallPatienceDefault. Without it
 	// the node runs and votes, and signs no heads until they have.
 	RecallPatience time.Duration

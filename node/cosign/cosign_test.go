@@ -1,6 +1,8 @@
 package cosign
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -391,27 +393,113 @@ func TestRolledBackNodeRefusesToRun(t *testing.T) {
 	})
 }
 
-func TestNothingIsSignedBeforeAMajorityHasSaidWhatWasSigned(t *testing.T) {
+// A node that is down keeps no other one from signing after a restart, as long as
+// a majority of all is up.
+func TestRecallWaitsForNoNodeThatTheClusterCanDoWithout(t *testing.T) {
+	for _, c := range []struct {
+		nodes, down int
+		quorum      uint32
+	}{{3, 1, 2}, {5, 2, 3}, {4, 1, 3}} {
+		t.Run(fmt.Sprintf("%d of %d down", c.down, c.nodes), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, c.nodes, c.quorum)
+				defer w.close()
+				up := w.nodes[:c.nodes-c.down]
+				for _, n := range w.nodes[c.nodes-c.down:] {
+					w.setCut(n.id, true)
+				}
+				for _, n := range up {
+					began := time.Now()
+					must(t, n.cosigner.Recall(t.Context(), 5*time.Second))
+					if took := time.Since(began); took > recallRest {
+						t.Errorf("%s waited for %v", n.id, took)
+					}
+					n.cosigner.Run()
+				}
+				for _, n := range up {
+					untilFinal(t, n, 1)
+					if alarms := n.cosigner.Alarms(); len(alarms) > 0 {
+						t.Errorf("alarms of a normal start: %q", alarms)
+					}
+				}
+				// One more is missing: nothing may be signed.
+				n := up[1]
+				must(t, n.cosigner.Close())
+				for _, other := range up[2:] {
+					w.setCut(other.id, true)
+				}
+				if c.nodes == 3 {
+					w.setCut("node-0", true)
+				}
+				n.start(Config{})
+				must(t, n.cosigner.Recall(t.Context(), 0))
+				if _, err := n.cosigner.sign(1, rootAt(t, n, 1)); !errors.Is(err, errNotSigning) {
+					t.Errorf("signs with %d others down: %v", c.down+1, err)
+				}
+			})
+		})
+	}
+}
+
+// The answers that come after those that were enough count as well.
+func TestALateRecallStopsSigning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3, 2)
+		w.run(w.nodes...)
+		defer w.close()
+		for range 3 {
+			w.grow(w.nodes...)
+			untilFinal(t, w.nodes[1], uint64(len(w.log)))
+		}
+		n := w.nodes[1]
+		must(t, n.cosigner.Close())
+		n.size, n.signed, n.final, n.finalSize = 2, nil, nil, 0 // an old copy of its folder
+		honest := w.nodes[0].cosigner.notes.newest["node-1"]
+		delete(w.nodes[0].cosigner.notes.newest, "node-1") // as after a restart with nothing that is final
+		w.nodes[0].final = nil
 		w.setCut("node-2", true)
+		n.start(Config{})
+		must(t, n.cosigner.Recall(t.Context(), 5*time.Second))
+		n.cosigner.Run()
+		w.nodes[2].cosigner.notes.remember("node-1", honest)
+		w.setCut("node-2", false)
+		until(t, func() bool {
+			_, err := n.cosigner.sign(2, rootAt(t, n, 2))
+			return errors.Is(err, errNotSigning)
+		})
+		until(t, func() bool { return strings.Contains(strings.Join(n.cosigner.Alarms(), " "), AlarmRecall) })
+	})
+}
+
+func TestNothingIsSignedBeforeEnoughHaveSaidWhatWasSigned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, 2)
+		w.setCut("node-0", true)
+		w.setCut("node-2", true)
+		n := w.nodes[1]
 		began := time.Now()
-		must(t, w.nodes[1].cosigner.Recall(t.Context(), 5*time.Second))
+		must(t, n.cosigner.Recall(t.Context(), 5*time.Second))
 		if took := time.Since(began); took < 5*time.Second || took > 6*time.Second {
 			t.Errorf("waited %v for an answer that does not come", took)
 		}
 		w.run(w.nodes[:2]...)
 		defer w.close()
-		if response := w.nodes[1].cosigner.Cosign(t.Context(), "node-0", asking(w, "node-0", 1, rootAt(t, w.nodes[0], 1))); response.Refusal != NotSigning {
+		if response := n.cosigner.Cosign(t.Context(), "node-0", asking(w, "node-0", 1, rootAt(t, w.nodes[0], 1))); response.Refusal != NotSigning {
 			t.Errorf("answered %q", response.Refusal)
 		}
-		if alarms := strings.Join(w.nodes[1].cosigner.Alarms(), "\n"); !strings.Contains(alarms, "node-2 did not answer") {
+		if alarms := n.cosigner.Alarms(); len(alarms) > 0 {
+			t.Errorf("alarms before the time: %q", alarms)
+		}
+		until(t, func() bool { return len(n.cosigner.Alarms()) > 0 })
+		if after := time.Since(began); after < recallLate || after > recallLate+2*recallAgain {
+			t.Errorf("the alarm came after %v", after)
+		}
+		if alarms := strings.Join(n.cosigner.Alarms(), "\n"); !strings.Contains(alarms, "node-2 did not answer") {
 			t.Errorf("alarms: %q", alarms)
 		}
-		w.setCut("node-2", false)
-		w.run(w.nodes[2])
-		untilFinal(t, w.nodes[1], 1)
-		until(t, func() bool { return len(w.nodes[1].cosigner.Alarms()) == 0 })
+		w.setCut("node-0", false)
+		untilFinal(t, n, 1)
+		until(t, func() bool { return len(n.cosigner.Alarms()) == 0 })
 	})
 }
 

@@ -21,25 +21,30 @@ var ErrRolledBack = errors.New("this node once signed more than its ledger holds
 
 const (
 	recallPause = 100 * time.Millisecond
-	// recallAgain is how often the others are asked after raft has started, until a
-	// majority has answered.
+	// recallAgain is how often the others are asked after raft has started, until
+	// enough have answered.
 	recallAgain = 500 * time.Millisecond
 	// recallOnce is the least time that the others get for an answer.
 	recallOnce = time.Second
+	// recallRest is how long a start waits for the others once enough have answered.
+	recallRest = 500 * time.Millisecond
+	// recallLate is how long answers may be missing before there is an alarm.
+	recallLate = 15 * time.Second
 )
 
-// recall is what the other nodes know that this node once signed. Until a
-// majority of them has said, and its ledger bears all of it out, it does not
-// sign.
+// recall is what the other nodes know that this node once signed. Until enough
+// of them have said, and its ledger bears all of it out, it does not sign.
 type recall struct {
 	mu       sync.Mutex
 	others   []string
 	answered map[string]bool
 	heads    map[string]checkpoint.Checkpoint // newest own head, by who holds it
 	sure     bool
+	since    time.Time // when this process began to ask
 }
 
 func (r *recall) init(genesis *ledger.Genesis, self string) {
+	r.since = time.Now()
 	r.answered, r.heads = map[string]bool{}, map[string]checkpoint.Checkpoint{}
 	for _, n := range genesis.Nodes {
 		if n.ID != self {
@@ -48,9 +53,10 @@ func (r *recall) init(genesis *ledger.Genesis, self string) {
 	}
 }
 
-// majority tells whether enough of the others have answered. With it any final
-// note that a raft majority has stored is among the answers.
-func (r *recall) majority() bool { return len(r.others) == 0 || len(r.answered) > len(r.others)/2 }
+// enough tells whether those that have answered are, with this node, a majority
+// of all nodes: as many as have to be up for anything to be committed, so that
+// recall waits for no node that the cluster can do without.
+func (r *recall) enough() bool { return len(r.answered) >= (len(r.others)+1)/2 }
 
 func (r *recall) missing() []string {
 	var missing []string
@@ -63,8 +69,8 @@ func (r *recall) missing() []string {
 }
 
 // Recall asks the other nodes, before raft starts, what this one has signed. It
-// returns when a majority of them has answered, or when patience is over and all
-// have been asked once. The error is that of ctx or wraps ErrRolledBack: the node
+// returns when all have answered, a moment after enough of them have, or when
+// patience is over and all have been asked once. The error is that of ctx or wraps ErrRolledBack: the node
 // must not run.
 func (s *Cosigner) Recall(ctx context.Context, patience time.Duration) error {
 	began := time.Now()
@@ -79,17 +85,26 @@ func (s *Cosigner) Recall(ctx context.Context, patience time.Duration) error {
 				asked <- struct{}{}
 			})
 		}
+		var rest <-chan time.Time
+	answers:
 		for range missing {
+			if s.recallEnough() && rest == nil {
+				timer := time.NewTimer(recallRest)
+				defer timer.Stop()
+				rest = timer.C
+			}
 			select {
 			case <-asked:
 			case <-asking.Done():
+			case <-rest:
+				break answers
 			}
 			if err := s.checkRecall(); err != nil {
 				return err
 			}
-			if s.recallEnough() {
-				return nil
-			}
+		}
+		if s.recallEnough() {
+			return nil
 		}
 		if time.Since(began) >= patience {
 			return ctx.Err()
@@ -105,7 +120,7 @@ func (s *Cosigner) Recall(ctx context.Context, patience time.Duration) error {
 func (s *Cosigner) recallEnough() bool {
 	s.recall.mu.Lock()
 	defer s.recall.mu.Unlock()
-	return s.recall.majority()
+	return s.recall.enough()
 }
 
 func (s *Cosigner) recallMissing() []string {
@@ -180,7 +195,9 @@ func (s *Cosigner) mayRecall(size uint64) error {
 	}
 	err := s.contradicted(size)
 	if err != nil {
-		s.alarms.raise(AlarmRecall, "", err.Error())
+		if s.recall.enough() || time.Since(s.recall.since) >= recallLate {
+			s.alarms.raise(AlarmRecall, "", err.Error())
+		}
 		return err
 	}
 	s.recall.sure = true
@@ -190,8 +207,8 @@ func (s *Cosigner) mayRecall(size uint64) error {
 
 // contradicted is called under recall.mu.
 func (s *Cosigner) contradicted(size uint64) error {
-	if !s.recall.majority() {
-		return fmt.Errorf("%w before a majority of the other nodes has said what it signed before its start: %s did not answer yet", errNotSigning, strings.Join(s.recall.missing(), ", "))
+	if !s.recall.enough() {
+		return fmt.Errorf("%w before a majority of all nodes, itself included, has said what it signed before its start: %s did not answer yet", errNotSigning, strings.Join(s.recall.missing(), ", "))
 	}
 	for node, head := range s.recall.heads {
 		if head.Size > size {

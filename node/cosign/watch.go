@@ -57,7 +57,7 @@ func (s *Cosigner) watch() {
 	period := time.Duration(0)
 	for s.pause(period) {
 		s.askHeads(s.ctx, others)
-		// Until a majority has answered nothing is signed: ask again soon.
+		// Until enough have answered nothing is signed: ask again soon.
 		if period = headsPeriod; !s.recallEnough() {
 			period = recallAgain
 		}
