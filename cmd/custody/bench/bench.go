@@ -123,6 +123,7 @@ func (b *bencher) measure(ctx context.Context) (*Report, error) {
 	for _, clients := range b.config.Clients {
 		loads = append(loads, &load{name: "append, streamed", clients: clients, run: b.streamed})
 	}
+	loads = append(loads, &load{name: "append, proven final", clients: 16, run: b.final})
 	for _, clients := range b.config.Clients {
 		loads = append(loads, &load{name: "item read, linearizable", clients: clients, run: b.reads})
 	}

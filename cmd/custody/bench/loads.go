@@ -74,6 +74,27 @@ func (b *bencher) unary(ctx context.Context, clients int) (round, error) {
 	return r, err
 }
 
+// final appends one event a call, each client one call at a time, and waits for
+// the proof under a final checkpoint, which it verifies.
+func (b *bencher) final(ctx context.Context, clients int) (round, error) {
+	events, err := b.pool(ctx, 10*clients)
+	if err != nil {
+		return round{}, err
+	}
+	var next atomic.Int64
+	return b.calls(ctx, clients, func(ctx context.Context, c *client.Client) (bool, error) {
+		at := int(next.Add(1)) - 1
+		if at >= len(events) {
+			return false, nil
+		}
+		_, proof, err := c.AppendFinal(ctx, events[at])
+		if err == nil && proof == nil {
+			err = errors.New("not final in time")
+		}
+		return true, err
+	})
+}
+
 // reads asks for items that were registered before, linearizably.
 func (b *bencher) reads(ctx context.Context, clients int) (round, error) {
 	if len(b.items) == 0 {
