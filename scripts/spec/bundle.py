@@ -83,12 +83,12 @@ HEX = re.compile(r"[0-9a-f]*")
 
 def address(text):
     host, colon, port = text.rpartition(":")
-    if not colon or not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
+    if not colon or not re.fullmatch(r"0*[1-9][0-9]{0,4}", port) or int(port) > 65535:
         return False
     try:
         if host.startswith("[") and host.endswith("]"):
-            return shortest_v6(host[1:-1])
-        return str(ipaddress.IPv4Address(host)) == host
+            return shortest_v6(host[1:-1]) and port[0] != "0"
+        return str(ipaddress.IPv4Address(host)) == host and port[0] != "0"
     except ValueError:
         return NAME_OF_ASSOCIATION.fullmatch(host) is not None
 
@@ -163,7 +163,7 @@ def genesis_holds(g):
 # Section 10.
 
 WHITE = set("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | {chr(c) for c in range(0x2000, 0x200B)}
-SIZE_MAX = 2**63 - 1
+SIZE_MAX = 2**64 - 1
 
 
 def strict_base64(text):
@@ -515,7 +515,7 @@ class State:
         rule(not node or node["node_id"].decode() == own[0]["id"], "UNKNOWN_NODE")
         nodes = [dict(n, keys=[node[use] for use in NODE_KEYS]) if node and n is own[0] else n for n in self.policy["nodes"]]
         self.proposals = {e: p for e, p in self.proposals.items() if p["by"] != party}
-        self.proposals[event_id] = dict(by=party, approved={party}, entries={index}, policy=dict(self.policy, quorum=body["quorum"], nodes=nodes))
+        self.proposals[event_id] = dict(by=party, approved={party}, entries={index}, new=self.introduced("policy_propose", body), policy=dict(self.policy, quorum=body["quorum"], nodes=nodes))
         self.adopt(event_id, index)
 
     def policy_approve(self, body, party, committed, event_id, index):
@@ -530,10 +530,10 @@ class State:
     def adopt(self, event_id, index):
         proposal = self.proposals[event_id]
         if len(proposal["approved"]) >= self.policy["quorum"]:
+            rule(not any(k in self.keys for k in proposal["new"]), "KEY_IN_USE")
             self.adopted, self.adopted_at, self.proposals = proposal, index, {}
-            for n in proposal["policy"]["nodes"]:
-                if n["keys"][0] not in self.keys:
-                    self.hold_node_keys(n["association"], n["keys"])
+            if proposal["new"]:
+                self.hold_node_keys(self.parties[proposal["by"]]["association"], proposal["new"])
 
     def hand_over(self, index):
         self.policy = self.adopted["policy"]
