@@ -123,13 +123,7 @@ func (a *auditRun) notes() []*checkpoint.Note {
 			}
 		}
 	}
-	if final := a.State.memory.final; final != nil {
-		notes = append(notes, final)
-	}
-	for _, w := range a.State.memory.words {
-		notes = append(notes, w.note)
-	}
-	return notes
+	return append(notes, a.remembered()...)
 }
 
 // forkOf makes evidence of two histories, each under a signed head: that of the
@@ -138,49 +132,64 @@ func (a *auditRun) forkOf(ctx context.Context, trust *evidence.Trust, source Sou
 	if a.reference == nil || a.reference == source {
 		return nil, errors.New(noOtherHead)
 	}
-	index := r.Finding.Index
+	indexes := []uint64{r.Finding.Index}
 	if r.Finding.Kind == NotConsistent {
 		var apart *Finding
-		if err := a.differing(ctx, source, r.Head, min(r.Head.Size, a.State.head.Size)); !errors.As(err, &apart) {
-			return nil, errors.New(noOtherHead)
+		if err := a.differing(ctx, source, r.Head, min(r.Head.Size, a.State.head.Size)); errors.As(err, &apart) {
+			indexes[0] = apart.Index
 		}
-		index = apart.Index
+		// The histories part below what was read. Each entry holds the leaf before it,
+		// so that they differ in the last entry of what was verified, too, which heads
+		// from before this audit hold.
+		indexes = append(indexes, a.start.Size-1)
 	}
-	var right []*checkpoint.Note
+	right := a.remembered()
 	for i := range a.report.Sources {
 		if other := &a.report.Sources[i]; other.Finding == nil && other.Err == nil {
 			right = append(right, validNotes(other)...)
 		}
 	}
-	theirs, err := a.sightings(ctx, source, []uint64{index}, validNotes(r))
-	if err != nil {
-		return nil, err
-	}
-	ours, err := a.sightings(ctx, a.reference, []uint64{index}, right)
-	if err != nil {
-		return nil, err
-	}
-	if len(theirs) == 0 || len(ours) == 0 {
-		return nil, errors.New(notCovered)
-	}
 	var best *evidence.Evidence
-	convicted := -1
-	for _, x := range ours {
-		for _, y := range theirs {
-			e, forkErr := evidence.Forked(trust, index, x.side(), y.side())
-			if forkErr != nil {
-				err = forkErr
-				continue
-			}
-			if verdict, verifyErr := e.Verify(trust); verifyErr == nil && len(verdict.Convicted) > convicted {
-				best, convicted = e, len(verdict.Convicted)
+	convicted, why := -1, errors.New(notCovered)
+	for _, index := range indexes {
+		theirs, err := a.sightings(ctx, source, []uint64{index}, validNotes(r))
+		if err != nil {
+			return nil, err
+		}
+		ours, err := a.sightings(ctx, a.reference, []uint64{index}, right)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range ours {
+			for _, y := range theirs {
+				e, err := evidence.Forked(trust, index, x.side(), y.side())
+				if err != nil {
+					why = err
+					continue
+				}
+				if verdict, err := e.Verify(trust); err == nil && len(verdict.Convicted) > convicted {
+					best, convicted = e, len(verdict.Convicted)
+				}
 			}
 		}
 	}
 	if best == nil {
-		return nil, err
+		return nil, why
 	}
 	return best, nil
+}
+
+// remembered are the signed heads that were verified before this audit: the last
+// final checkpoint and the newest word of each cosigner.
+func (a *auditRun) remembered() []*checkpoint.Note {
+	var notes []*checkpoint.Note
+	if final := a.State.memory.final; final != nil {
+		notes = append(notes, final)
+	}
+	for _, w := range a.State.memory.words {
+		notes = append(notes, w.note)
+	}
+	return notes
 }
 
 func validNotes(r *SourceReport) []*checkpoint.Note {

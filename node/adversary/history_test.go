@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/audit"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/evidence"
 )
@@ -40,13 +41,18 @@ func forgedHistory(t *testing.T, lie func(at uint64, entries []*ledger.Entry) []
 	r.abdicate()
 	n.runs(honest...)
 
-	// An auditor who was here before, and one who asks another node too.
-	l.open(forged, head, head)
-	if report := n.audits(remembered, l.member); report.OK() {
-		t.Error("an auditor who was here before finds nothing")
+	// An auditor who was here before; with another node's help, what it remembers convicts. One who was not asks two.
+	l.open(forged, nil, head)
+	for _, f := range n.audits(remembered, l.member).Findings() {
+		if f.Kind != audit.NotConsistent || f.NoEvidence == "" {
+			t.Errorf("the audit finds %v, and says %q", f, f.NoEvidence)
+		}
 	}
-	if report := n.audits(nil, honest[0], l.member); report.OK() {
-		t.Error("an auditor who asks two nodes finds nothing")
+	for _, e := range n.finds(n.audits(remembered, honest[0], l.member), l.member) {
+		n.convict(e, nil, l.member)
+	}
+	for _, e := range n.finds(n.audits(nil, honest[0], l.member), l.member) {
+		n.answer(e, nil, n.members...) // nobody signed both of these two heads
 	}
 
 	// The holder of a receipt.
