@@ -11,6 +11,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/sign"
+	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/node/cosign"
 	"github.com/custodyledger/custodyledger/node/peer"
 	"github.com/custodyledger/custodyledger/node/replica"
@@ -95,13 +96,10 @@ func (l ownLedger) Final() ([]byte, error) {
 	return final.Note, nil
 }
 
-func (l ownLedger) SignedHead() (uint64, merkle.Hash, bool) {
-	head, ok := l.node.store.SignedHead()
-	return head.Size, head.Root, ok
-}
+func (l ownLedger) SignedHead() (store.SignedHead, bool) { return l.node.store.SignedHead() }
 
-func (l ownLedger) SignHead(size uint64, root merkle.Hash) error {
-	return l.node.store.SignHead(size, root)
+func (l ownLedger) SignHead(size uint64, root merkle.Hash, now uint64) (at uint64, err error) {
+	return l.node.store.SignHead(size, root, now)
 }
 
 func (l ownLedger) WaitSize(ctx context.Context, size uint64) error {

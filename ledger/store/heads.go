@@ -23,6 +23,7 @@ type Final struct {
 type SignedHead struct {
 	Size uint64
 	Root merkle.Hash
+	At   uint64 // unix seconds: the time of its last cosignature
 }
 
 // Errors of SignHead. With each of them nothing was recorded, and nothing may
@@ -212,27 +213,37 @@ func (w *writer) adoptFinal(target ledger.Pointer) {
 	}
 }
 
-// SignHead records that this node signs a head. On return the record is on disk,
-// and with it everything that the head covers; only then may the head be signed.
+// SignHead records that this node signs a head, and the time of its cosignature,
+// in unix seconds: now, or that of the head signed before if that is later, so that
+// no clock makes a larger head look older than a smaller one. On return the record
+// is on disk, and with it everything that the head covers; only then may the head
+// be signed, with the time that is returned.
 //
 // It fails with ErrHeadOld, ErrHeadSigned or ErrHeadForeign, with ErrCatchingUp
 // while there is a target, or with a failure of the store. The head that was
 // signed last may be signed again. It does not hold up Apply, and may be called
 // from any goroutine.
-func (s *Store) SignHead(size uint64, root merkle.Hash) error {
+func (s *Store) SignHead(size uint64, root merkle.Hash, now uint64) (at uint64, err error) {
 	s.signing.Lock()
 	defer s.signing.Unlock()
 	s.lifecycle.RLock()
 	defer s.lifecycle.RUnlock()
 	if err := s.mayWrite(); err != nil {
-		return err
+		return 0, err
 	}
-	if again, err := s.maySign(size, root); again || err != nil {
-		return err
+	again, err := s.maySign(size, root)
+	if err != nil {
+		return 0, err
 	}
-	head := SignedHead{Size: size, Root: root}
+	head := SignedHead{Size: size, Root: root, At: now}
+	if last := s.signed.Load(); last != nil {
+		head.At = max(now, last.At)
+		if again && head.At == last.At {
+			return head.At, nil
+		}
+	}
 	batch := s.db.NewBatch()
-	err := s.failure.guard(func() error {
+	err = s.failure.guard(func() error {
 		if err := batch.Set(metaSigned, head.encode(), nil); err != nil {
 			return err
 		}
@@ -242,14 +253,14 @@ func (s *Store) SignHead(size uint64, root merkle.Hash) error {
 		return batch.Close()
 	})
 	if err != nil {
-		return s.failure.set(fmt.Errorf("store: record a signed head: %w", err))
+		return 0, s.failure.set(fmt.Errorf("store: record a signed head: %w", err))
 	}
 	s.signed.Store(&head)
-	return nil
+	return head.At, nil
 }
 
-// maySign is nil for a head that may be signed; again says that it is recorded
-// already. The caller holds signing.
+// maySign is nil for a head that may be signed; again says that it is the one
+// that was signed last. The caller holds signing.
 func (s *Store) maySign(size uint64, root merkle.Hash) (again bool, err error) {
 	st := s.state.Load()
 	switch last := s.signed.Load(); {
@@ -289,16 +300,16 @@ func (s *Store) SignedHead() (head SignedHead, ok bool) {
 }
 
 const (
-	signedHeadVersion = 1
+	signedHeadVersion = 2
 	finalVersion      = 1
 )
 
 // encode writes
 //
-//	version u8 = 1 | size u64 | root 32
+//	version u8 = 2 | size u64 | root 32 | time u64
 func (h SignedHead) encode() []byte {
 	b := binary.BigEndian.AppendUint64([]byte{signedHeadVersion}, h.Size)
-	return append(b, h.Root[:]...)
+	return binary.BigEndian.AppendUint64(append(b, h.Root[:]...), h.At)
 }
 
 func decodeSignedHead(b []byte) (SignedHead, error) {
@@ -306,6 +317,7 @@ func decodeSignedHead(b []byte) (SignedHead, error) {
 	d.version(signedHeadVersion)
 	h := SignedHead{Size: d.uint64()}
 	d.fill(h.Root[:])
+	h.At = d.uint64()
 	return h, d.end()
 }
 

@@ -55,13 +55,48 @@ func TestSignHead(t *testing.T) {
 		{"the whole", steps[6].size, steps[6].root, nil},
 		{"the one before", steps[3].size, steps[3].root, store.ErrHeadOld},
 	} {
-		if err := s.SignHead(c.size, c.root); !errors.Is(err, c.want) {
+		if _, err := s.SignHead(c.size, c.root, 7); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, expected %v", c.name, err, c.want)
 		}
 	}
 	if head, ok := s.SignedHead(); !ok || head.Size != steps[6].size || head.Root != steps[6].root {
 		t.Errorf("the last signed head is %+v", head)
 	}
+}
+
+// The time of a cosignature never goes back, whatever the clock does, also across
+// a start.
+func TestSignHeadNeverGoesBackInTime(t *testing.T) {
+	_, steps, disk, s := grown(t, 27, 6)
+	sign := func(i int, now, want uint64) {
+		t.Helper()
+		if at, err := s.SignHead(steps[i].size, steps[i].root, now); err != nil || at != want {
+			t.Errorf("at %d: dated %d, %v; expected %d", now, at, err, want)
+		}
+		if head, _ := s.SignedHead(); head != (store.SignedHead{Size: steps[i].size, Root: steps[i].root, At: want}) {
+			t.Errorf("remembers %+v", head)
+		}
+		lost := open(t, disk.Crash().Options())
+		defer lost.Close()
+		if head, ok := lost.SignedHead(); !ok || head.At != want {
+			t.Errorf("after a power cut it remembers %+v", head)
+		}
+	}
+	sign(2, 1_000, 1_000)
+	sign(2, 400, 1_000)
+	sign(2, 1_200, 1_200) // the same head anew, later
+	sign(3, 900, 1_200)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, disk.Options())
+	defer s.Close()
+	sign(4, 10, 1_200)
+	sign(5, 1_300, 1_300)
+	if _, err := s.SignHead(steps[4].size, steps[4].root, 9_999); !errors.Is(err, store.ErrHeadOld) {
+		t.Error(err)
+	}
+	sign(5, 1_300, 1_300) // a refusal moves no time
 }
 
 func TestNoHeadIsSignedInACatchUp(t *testing.T) {
@@ -71,20 +106,20 @@ func TestNoHeadIsSignedInACatchUp(t *testing.T) {
 	if err := s.SetTarget(target); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SignHead(steps[2].size, steps[2].root); !errors.Is(err, store.ErrCatchingUp) {
+	if _, err := s.SignHead(steps[2].size, steps[2].root, 7); !errors.Is(err, store.ErrCatchingUp) {
 		t.Errorf("got %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SignHead(steps[2].size, steps[2].root); !errors.Is(err, store.ErrClosed) {
+	if _, err := s.SignHead(steps[2].size, steps[2].root, 7); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("a closed store: %v", err)
 	}
 	options := disk.Options()
 	options.ReadOnly = true
 	reader := open(t, options)
 	defer reader.Close()
-	if err := reader.SignHead(steps[2].size, steps[2].root); !errors.Is(err, store.ErrReadOnly) {
+	if _, err := reader.SignHead(steps[2].size, steps[2].root, 7); !errors.Is(err, store.ErrReadOnly) {
 		t.Errorf("a store for reading: %v", err)
 	}
 }
@@ -112,9 +147,11 @@ func TestSignedHeadSurvivesAPowerCut(t *testing.T) {
 			var signing sync.WaitGroup
 			signing.Go(func() {
 				for head := range heads {
-					if err := s.SignHead(head.Size, head.Root); err != nil {
+					at, err := s.SignHead(head.Size, head.Root, head.At)
+					if err != nil {
 						t.Error(err)
 					}
+					head.At = at
 					mu.Lock()
 					signed = head
 					mu.Unlock()
@@ -126,7 +163,7 @@ func TestSignedHeadSurvivesAPowerCut(t *testing.T) {
 					t.Fatal(err)
 				}
 				if random.IntN(3) == 0 {
-					heads <- store.SignedHead{Size: st.size, Root: st.root}
+					heads <- store.SignedHead{Size: st.size, Root: st.root, At: random.Uint64N(50)}
 				}
 				if i+1 == cut {
 					mu.Lock()
@@ -146,21 +183,21 @@ func TestSignedHeadSurvivesAPowerCut(t *testing.T) {
 			size, _ := after.Head()
 			head, ok := after.SignedHead()
 			switch {
-			case before.Size > 0 && !ok, head.Size < before.Size:
-				t.Fatalf("size %d was signed, the node remembers %d", before.Size, head.Size)
+			case before.Size > 0 && !ok, head.Size < before.Size, head.At < before.At:
+				t.Fatalf("%+v was signed, the node remembers %+v", before, head)
 			case head.Size > size:
 				t.Fatalf("size %d was signed, %d entries survive", head.Size, size)
 			case !ok:
 				return
 			}
 			// The same ledger again: neither a smaller size nor another root.
-			if err := after.SignHead(head.Size, merkle.Hash{9}); !errors.Is(err, store.ErrHeadSigned) {
+			if _, err := after.SignHead(head.Size, merkle.Hash{9}, 99); !errors.Is(err, store.ErrHeadSigned) {
 				t.Errorf("another root: %v", err)
 			}
-			if err := after.SignHead(head.Size, head.Root); err != nil {
-				t.Error(err)
+			if at, err := after.SignHead(head.Size, head.Root, 0); err != nil || at != head.At {
+				t.Errorf("dated %d after %d: %v", at, head.At, err)
 			}
-			if err := after.SignHead(1, steps[0].root); head.Size > 1 && !errors.Is(err, store.ErrHeadOld) {
+			if _, err := after.SignHead(1, steps[0].root, 99); head.Size > 1 && !errors.Is(err, store.ErrHeadOld) {
 				t.Errorf("a smaller one: %v", err)
 			}
 		})
@@ -213,7 +250,7 @@ func TestApplyFinal(t *testing.T) {
 	if outcome, err := apply(old); err != nil || outcome.Refused == nil || outcome.Contradicted == nil || !bytes.Equal(outcome.Contradicted.Note, old) || outcome.Contradicted.Own.Root != steps[2].root {
 		t.Errorf("a quorum for another ledger at an old size: %+v, %v", outcome, err)
 	}
-	if err := s.SignHead(steps[2].size, steps[2].root); !errors.Is(err, store.ErrHeadOld) {
+	if _, err := s.SignHead(steps[2].size, steps[2].root, 7); !errors.Is(err, store.ErrHeadOld) {
 		t.Errorf("a head below the final one: %v", err)
 	}
 
@@ -290,7 +327,7 @@ func TestTargetBringsItsFinalCheckpoint(t *testing.T) {
 // A folder that has less than what its node signed was damaged or rolled back in part.
 func TestOpenHoldsHeadsAgainstTheLedger(t *testing.T) {
 	trade, steps, disk, s := grown(t, 25, 3)
-	if err := s.SignHead(steps[3].size, steps[3].root); err != nil {
+	if _, err := s.SignHead(steps[3].size, steps[3].root, 7); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.ApplyFinal(ledger.Position{Cluster: cluster, Index: 99, Term: 50}, trade.Now, trade.Note(steps[2].size, steps[2].root)); err != nil {
@@ -300,7 +337,7 @@ func TestOpenHoldsHeadsAgainstTheLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, value := range map[string][]byte{
-		"msigned": append([]byte{1, 0, 0, 0, 0, 0, 0, 1, 0}, steps[3].root[:]...),
+		"msigned": append(append([]byte{2, 0, 0, 0, 0, 0, 0, 1, 0}, steps[3].root[:]...), make([]byte, 8)...),
 		"mfinal":  append([]byte{1}, trade.Note(steps[2].size, merkle.Hash{7})...),
 	} {
 		tampered := disk.Crash()

@@ -83,11 +83,12 @@ type Ledger interface {
 	// Final gives the note of the last final checkpoint, nil before there is one.
 	Final() ([]byte, error)
 	// SignedHead gives the last head that SignHead stored.
-	SignedHead() (size uint64, root merkle.Hash, ok bool)
+	SignedHead() (head store.SignedHead, ok bool)
 	// SignHead stores a head as the last one signed, synced together with
-	// everything before it. It refuses a smaller size than the one before or than
-	// the last final one, and another root for the same size.
-	SignHead(size uint64, root merkle.Hash) error
+	// everything before it, and the time of its cosignature, unix seconds: now, or
+	// that of the one before if that is later. It refuses a smaller size than the
+	// one before or than the last final one, and another root for the same size.
+	SignHead(size uint64, root merkle.Hash, now uint64) (at uint64, err error)
 	// WaitSize returns when the ledger has at least size entries.
 	WaitSize(ctx context.Context, size uint64) error
 	// Live is nil unless the node starts, catches up or stops.
@@ -163,7 +164,7 @@ type Cosigner struct {
 
 	// signing is held over SignHead, so that what is signed is what was stored.
 	signing  sync.Mutex
-	signedAt uint64 // under signing: unix seconds of the last cosignature
+	signedAt uint64 // under signing: unix seconds, no cosignature is dated before
 
 	cases   chan differing // investigations to come
 	stopped atomic.Bool

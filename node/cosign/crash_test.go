@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
@@ -21,14 +22,11 @@ type stored struct {
 
 func (s stored) Head() (uint64, merkle.Hash)    { return s.store.Head() }
 func (s stored) Policy() (ledger.Policy, error) { return s.store.Policy(), nil }
-func (s stored) SignHead(size uint64, root merkle.Hash) error {
-	return s.store.SignHead(size, root)
+func (s stored) SignHead(size uint64, root merkle.Hash, now uint64) (uint64, error) {
+	return s.store.SignHead(size, root, now)
 }
 
-func (s stored) SignedHead() (uint64, merkle.Hash, bool) {
-	head, ok := s.store.SignedHead()
-	return head.Size, head.Root, ok
-}
+func (s stored) SignedHead() (store.SignedHead, bool) { return s.store.SignedHead() }
 
 func (s stored) RootAt(size uint64) (merkle.Hash, error) {
 	snapshot := s.store.Snapshot()
@@ -76,9 +74,9 @@ func TestAPowerCutNeverMakesTwoRootsOfOneSize(t *testing.T) {
 		reborn := newStored(t, trade, again)
 		if len(signed) > 0 {
 			last := signed[len(signed)-1]
-			size, root, ok := reborn.SignedHead()
-			if !ok || size != last.Size || root != last.Root {
-				t.Fatalf("signed %s, after the power cut it knows of %d, %s", last, size, root)
+			head, ok := reborn.SignedHead()
+			if !ok || head.Size != last.Size || head.Root != last.Root {
+				t.Fatalf("signed %s, after the power cut it knows of %+v", last, head)
 			}
 			if head, _ := reborn.Head(); head < last.Size {
 				t.Fatalf("signed %s, after the power cut it has %d entries", last, head)
@@ -115,6 +113,50 @@ func TestAPowerCutNeverMakesTwoRootsOfOneSize(t *testing.T) {
 		}
 		must(t, reborn.cosigner.Close())
 		must(t, again.Close())
+	}
+}
+
+// A clock that is set back over a restart does not make an honest node look as
+// if it had gone back, although nobody is there to tell it what it signed.
+func TestTheTimeOfACosignatureOutlivesARestart(t *testing.T) {
+	trade := storetest.NewTrade(storetest.Pseudorandom(11))
+	disk := storetest.NewCrashable()
+	must(t, store.Create("ledger", trade.File, disk.Options()))
+	ledgers, err := store.Open("ledger", disk.Options())
+	must(t, err)
+	now := time.Unix(1_900_000_000, 0)
+	sign := func(s stored) uint64 {
+		t.Helper()
+		s.cosigner.clock = func() time.Time { return now }
+		size, root := s.Head()
+		_, err := s.cosigner.sign(size, root)
+		must(t, err)
+		keys, err := s.cosigner.signer()
+		must(t, err)
+		at, err := keys.policy.CosignerKey(keys.node).Verify(s.cosigner.notes.ownNote())
+		must(t, err)
+		return at
+	}
+	n := newStored(t, trade, ledgers)
+	first := sign(n)
+	if first != uint64(now.Unix()) {
+		t.Fatalf("dated %d at %d", first, now.Unix())
+	}
+	crashed := disk.Crash()
+	must(t, n.cosigner.Close())
+	must(t, ledgers.Close())
+	now = now.Add(-24 * time.Hour)
+	again, err := store.Open("ledger", crashed.Options())
+	must(t, err)
+	defer again.Close()
+	_, err = again.Apply(ledger.Position{Cluster: [32]byte{1}, Index: 1, Term: 1}, nil)
+	must(t, err)
+	_, err = again.Apply(ledger.Position{Cluster: [32]byte{1}, Index: 2, Term: 1}, []store.Batch{{At: trade.Now, Submissions: []ledger.Submission{trade.Next()}}})
+	must(t, err)
+	n = newStored(t, trade, again)
+	defer n.cosigner.Close()
+	if at := sign(n); at < first {
+		t.Errorf("the larger head is dated %d, the smaller one %d", at, first)
 	}
 }
 

@@ -28,22 +28,23 @@ func (s *Cosigner) sign(size uint64, root merkle.Hash, beside ...checkpoint.Sign
 	}
 	s.signing.Lock()
 	defer s.signing.Unlock()
-	if last, _, ok := s.ledger.SignedHead(); ok && size < last {
-		return nil, fmt.Errorf("%w: %d, this one has %d", errHeadOld, last, size)
+	if last, ok := s.ledger.SignedHead(); ok && size < last.Size {
+		return nil, fmt.Errorf("%w: %d, this one has %d", errHeadOld, last.Size, size)
 	}
-	if err := s.ledger.SignHead(size, root); err != nil {
+	// A clock that was set back must not make a larger head look older than a
+	// smaller one: that is what convicts a node which went back.
+	at, err := s.ledger.SignHead(size, root, max(s.signedAt, uint64(max(0, s.clock().Unix()))))
+	if err != nil {
 		return nil, err
 	}
+	s.signedAt = at
 	return s.lines(keys, size, root, beside), nil
 }
 
 // lines makes the two signatures and the own note. The caller holds signing and
-// has stored the head.
+// has stored the head and signedAt.
 func (s *Cosigner) lines(keys signer, size uint64, root merkle.Hash, beside []checkpoint.Signature) []checkpoint.Signature {
 	head := checkpoint.Checkpoint{Origin: keys.policy.Origin, Size: size, Root: root}
-	// A clock that was set back must not make a larger head look older than a
-	// smaller one: that is what convicts a node which went back.
-	s.signedAt = max(s.signedAt, uint64(max(0, s.clock().Unix())))
 	lines := []checkpoint.Signature{
 		keys.policy.LogKey(keys.node).Sign(keys.log, head, 0),
 		keys.policy.CosignerKey(keys.node).Sign(keys.cosigner, head, s.signedAt),
@@ -52,7 +53,8 @@ func (s *Cosigner) lines(keys signer, size uint64, root merkle.Hash, beside []ch
 	return lines
 }
 
-// notBefore keeps later cosignatures from being dated before one that is known.
+// notBefore keeps later cosignatures from being dated before one that is known:
+// a node that rejoined has no store that remembers its own.
 func (s *Cosigner) notBefore(at uint64) {
 	s.signing.Lock()
 	defer s.signing.Unlock()
@@ -62,7 +64,7 @@ func (s *Cosigner) notBefore(at uint64) {
 // remakeOwn signs again what was stored as signed last: the note itself is not
 // stored.
 func (s *Cosigner) remakeOwn() error {
-	size, root, ok := s.ledger.SignedHead()
+	last, ok := s.ledger.SignedHead()
 	if !ok {
 		return nil
 	}
@@ -80,7 +82,7 @@ func (s *Cosigner) remakeOwn() error {
 			s.notBefore(at)
 		}
 	}
-	head := checkpoint.Checkpoint{Origin: keys.policy.Origin, Size: size, Root: root}
+	head := checkpoint.Checkpoint{Origin: keys.policy.Origin, Size: last.Size, Root: last.Root}
 	// The log line alone: it has no time, so that it is the same bytes again.
 	s.notes.setOwn(&checkpoint.Note{Checkpoint: head, Signatures: []checkpoint.Signature{keys.policy.LogKey(keys.node).Sign(keys.log, head, 0)}})
 	return nil

@@ -61,7 +61,7 @@ func (s *Cosigner) watch() {
 		if period = headsPeriod; !s.recallEnough() {
 			period = recallAgain
 		}
-		s.noteOthersHeads()
+		s.noteFinal()
 		_ = s.MayLead()
 		if size, _ := s.ledger.Head(); s.ledger.Live() == nil {
 			_ = s.mayRecall(size)
@@ -125,9 +125,10 @@ func (s *Cosigner) compare(node string, note *checkpoint.Note) {
 	}
 }
 
-// noteOthersHeads keeps what the last final note says about others, so that they
-// are told after a restart what they once signed even when raft has moved on.
-func (s *Cosigner) noteOthersHeads() {
+// noteFinal keeps what the last final note says about others, so that they are
+// told after a restart what they once signed even when raft has moved on, and the
+// time of this node's own line.
+func (s *Cosigner) noteFinal() {
 	final, _, err := s.final()
 	if err != nil || final == nil {
 		return
@@ -136,8 +137,13 @@ func (s *Cosigner) noteOthersHeads() {
 	if err != nil {
 		return
 	}
-	for _, n := range s.others(policy) {
-		if _, err := policy.CosignerKey(n).Verify(final); err == nil {
+	for _, n := range policy.Nodes {
+		at, err := policy.CosignerKey(n).Verify(final)
+		switch {
+		case err != nil:
+		case n.ID == s.node:
+			s.notBefore(at)
+		default:
 			s.notes.remember(n.ID, final)
 		}
 	}

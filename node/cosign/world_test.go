@@ -16,6 +16,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger/evidence"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/sign"
+	"github.com/custodyledger/custodyledger/ledger/store"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
@@ -49,6 +50,7 @@ type testNode struct {
 	final     []byte
 	finalSize uint64
 	signed    *checkpoint.Checkpoint
+	signedAt  uint64
 	history   []checkpoint.Checkpoint // every head that SignHead took
 	catching  bool
 
@@ -252,28 +254,29 @@ func (n *testNode) Final() ([]byte, error) {
 	return n.final, nil
 }
 
-func (n *testNode) SignedHead() (uint64, merkle.Hash, bool) {
+func (n *testNode) SignedHead() (store.SignedHead, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.signed == nil {
-		return 0, merkle.Hash{}, false
+		return store.SignedHead{}, false
 	}
-	return n.signed.Size, n.signed.Root, true
+	return store.SignedHead{Size: n.signed.Size, Root: n.signed.Root, At: n.signedAt}, true
 }
 
-func (n *testNode) SignHead(size uint64, root merkle.Hash) error {
+func (n *testNode) SignHead(size uint64, root merkle.Hash, now uint64) (uint64, error) {
 	own, err := n.RootAt(size)
 	if err != nil || own != root {
-		return errors.New("a head that this ledger does not have")
+		return 0, errors.New("a head that this ledger does not have")
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.signed != nil && (size < n.signed.Size || size == n.signed.Size && root != n.signed.Root) || size < n.finalSize {
-		return errors.New("an old head")
+		return 0, errors.New("an old head")
 	}
+	n.signedAt = max(n.signedAt, now)
 	n.signed = &checkpoint.Checkpoint{Origin: n.world.genesis.Name, Size: size, Root: root}
 	n.history = append(n.history, *n.signed)
-	return nil
+	return n.signedAt, nil
 }
 
 func (n *testNode) WaitSize(ctx context.Context, size uint64) error {

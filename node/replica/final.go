@@ -68,7 +68,9 @@ func (r *Replica) WaitFinal(ctx context.Context, size uint64) (store.Final, erro
 }
 
 // SignHead records durably that this node signs a head. See store.SignHead.
-func (r *Replica) SignHead(size uint64, root merkle.Hash) error { return r.store.SignHead(size, root) }
+func (r *Replica) SignHead(size uint64, root merkle.Hash, now uint64) (at uint64, err error) {
+	return r.store.SignHead(size, root, now)
+}
 
 // SignedHead gives the last head that this node has signed.
 func (r *Replica) SignedHead() (head store.SignedHead, ok bool) { return r.store.SignedHead() }

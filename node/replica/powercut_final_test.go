@@ -113,20 +113,21 @@ func (s *cosigner) sign(p *process, policy ledger.Policy, head checkpoint.Checkp
 		}
 		return nil
 	}
-	if p.replica.SignHead(head.Size, head.Root) != nil || !p.server.HasPower() {
+	at, err := p.replica.SignHead(head.Size, head.Root, uint64(time.Now().Unix()))
+	if err != nil || !p.server.HasPower() {
 		return nil
 	}
 	node, keys := p.member.id.Node, c.keys[p.member.id.Node]
 	c.mu.Lock()
-	if last := c.promised.signed[node]; last.Size == head.Size && last.Root != head.Root || last.Size > head.Size {
+	if last := c.promised.signed[node]; last.Size == head.Size && last.Root != head.Root || last.Size > head.Size || last.At > at {
 		c.t.Errorf("%s signed size %d with %v after size %d with %v", p.member.id, head.Size, head.Root, last.Size, last.Root)
 	}
-	c.promised.signed[node] = store.SignedHead{Size: head.Size, Root: head.Root}
+	c.promised.signed[node] = store.SignedHead{Size: head.Size, Root: head.Root, At: at}
 	c.mu.Unlock()
 	own, _ := policy.Node(node)
 	return []checkpoint.Signature{
 		policy.LogKey(own).Sign(keys.log, head, 0),
-		policy.CosignerKey(own).Sign(keys.cosigner, head, uint64(time.Now().Unix())),
+		policy.CosignerKey(own).Sign(keys.cosigner, head, at),
 	}
 }
 
@@ -182,7 +183,7 @@ func (c *cluster) checkPromised(p *process) {
 	switch {
 	case head.Size < want.Size || want.Size > 0 && !ok:
 		c.t.Errorf("%s signed size %d and remembers %d", p.member.id, want.Size, head.Size)
-	case head.Size == want.Size && head != want:
+	case head.Size == want.Size && head.Root != want.Root || head.At < want.At:
 		c.t.Errorf("%s signed %+v and remembers %+v", p.member.id, want, head)
 	case head.Size > size:
 		c.t.Errorf("%s signed size %d, %d entries are left", p.member.id, head.Size, size)
