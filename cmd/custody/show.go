@@ -14,14 +14,25 @@ import (
 )
 
 func (a *app) showCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "show ITEM|PARTY",
+	var final bool
+	cmd := &cobra.Command{
+		Use:   "show ITEM|PARTY [--final]",
 		Short: "Show an item or a party as the ledger has it now",
-		Args:  arguments("ITEM|PARTY"),
+		Long: `Show an item or a party as the ledger has it now, which one node says.
+
+With --final an item is shown as it is under the last final checkpoint, and nothing
+of it is a node's word: enough associations have signed that this is its state, and
+their signatures are verified here.`,
+		Args: arguments("ITEM|PARTY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			item, itemErr := ledger.ParseItemID(args[0])
-			if itemErr == nil {
+			switch {
+			case itemErr == nil && final:
+				return a.showFinal(cmd.Context(), item)
+			case itemErr == nil:
 				return a.showItem(cmd.Context(), item)
+			case final:
+				return fmt.Errorf("%w; --final shows an item", itemErr)
 			}
 			party, err := ledger.ParsePartyID(args[0])
 			if err != nil {
@@ -30,6 +41,8 @@ func (a *app) showCommand() *cobra.Command {
 			return a.showParty(cmd.Context(), party)
 		},
 	}
+	cmd.Flags().BoolVar(&final, "final", false, "an item as enough associations state it, verified")
+	return cmd
 }
 
 // readAt says how an answer stands. It is one node's word, also about what is
@@ -81,6 +94,19 @@ type itemReport struct {
 	LastIndex    uint64        `json:"last_index"`
 	Reference    string        `json:"reference,omitempty"`
 	ReadAt       *readAt       `json:"read_at,omitempty"`
+	Stated       *statedAt     `json:"stated,omitempty"`
+}
+
+// statedAt is the final checkpoint that an item is shown at, and who states it.
+type statedAt struct {
+	By         []string `json:"by"` // associations
+	Size       uint64   `json:"size"`
+	Root       string   `json:"root"`
+	LedgerTime uint64   `json:"ledger_time_ms"`
+}
+
+func (s statedAt) write(w io.Writer) {
+	fmt.Fprintf(w, "  as of          %d entries, %s; final, stated by %s; verified\n", s.Size, words.Time(s.LedgerTime), words.List(s.By, "and"))
 }
 
 type outsideID struct {
@@ -147,6 +173,9 @@ func (r *itemReport) Text(w io.Writer) {
 	if r.ReadAt != nil {
 		r.ReadAt.write(w)
 	}
+	if r.Stated != nil {
+		r.Stated.write(w)
+	}
 }
 
 func (o offerReport) state() string {
@@ -183,6 +212,22 @@ func (a *app) showItem(ctx context.Context, item ledger.ItemID) error {
 	r := newItemReport(response.Item)
 	at := newReadAt(response.ReadAt, response.Item.LastIndex)
 	r.ReadAt = &at
+	return a.print(r)
+}
+
+// showFinal shows an item as several associations state it.
+func (a *app) showFinal(ctx context.Context, item ledger.ItemID) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	stated, err := c.FinalItem(ctx, item)
+	if err != nil {
+		return err
+	}
+	r := newItemReport(stated.Item)
+	r.Stated = &statedAt{By: stated.By, Size: stated.Note.Size, Root: stated.Note.Root.String(), LedgerTime: stated.Statement.At}
 	return a.print(r)
 }
 
