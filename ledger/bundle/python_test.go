@@ -155,7 +155,7 @@ func TestPythonOnMadeUpLedgers(t *testing.T) {
 	t.Parallel()
 	python(t)
 	accepted := 0
-	cases := secondCases(t, runPython(t, nil, secondMaker, cmp.Or(os.Getenv("CUSTODY_WORLD"), "1"), cmp.Or(os.Getenv("CUSTODY_WORLD_SIZE"), "200")))
+	cases := secondCases(t, runPython(t, nil, secondMaker, cmp.Or(os.Getenv("CUSTODY_WORLD"), "1"), cmp.Or(os.Getenv("CUSTODY_WORLD_SIZE"), "80")))
 	for _, c := range cases {
 		compareVerdicts(t, c, c.Got)
 		if c.Got.Accept {
@@ -168,20 +168,36 @@ func TestPythonOnMadeUpLedgers(t *testing.T) {
 	t.Logf("%d bundles, %d of them accepted", len(cases), accepted)
 }
 
-// TestPythonOnDamage compares both verdicts on vectors with one bit changed, a
-// byte taken out or put in, or two parts exchanged.
+// TestPythonOnDamage compares both verdicts on vectors and made-up bundles with
+// one bit changed, a byte taken out or put in, or two bytes exchanged.
 func TestPythonOnDamage(t *testing.T) {
 	t.Parallel()
 	python(t)
-	const each = 400
+	const each = 120
 	random := rand.New(rand.NewPCG(20, 26))
 	var cases []secondCase
+	genesis, policy := string(readVector(t, "genesis.json")), string(readVector(t, "policy-0.txt"))
+	var wholes [][]byte
+	var origins []secondCase
 	for _, file := range []string{"stone", "shipment", "policy-changed"} {
-		whole := readVector(t, file+".bundle")
+		origins = append(origins, secondCase{Name: file, Bundle: readVector(t, file+".bundle"), Genesis: genesis, Policy: policy})
+	}
+	for _, c := range secondCases(t, runPython(t, nil, secondMaker, "7", "10", "random")) {
+		if len(origins) < 5 && c.Got.Accept && strings.HasPrefix(c.Name, "step") {
+			origins = append(origins, c)
+		}
+	}
+	if len(origins) < 5 {
+		t.Fatalf("%d bundles to damage, expected 5 or more", len(origins))
+	}
+	for n, origin := range origins {
+		whole := origin.Bundle
 		for i := range each {
-			c := secondCase{Name: fmt.Sprintf("%s damaged %d", file, i), Bundle: slices.Clone(whole), Genesis: string(readVector(t, "genesis.json"))}
-			if i%4 == 3 {
-				c.Genesis, c.Policy = "", string(readVector(t, "policy-0.txt"))
+			c := secondCase{Name: fmt.Sprintf("%d %s damaged %d", n, origin.Name, i), Bundle: slices.Clone(whole), Genesis: origin.Genesis, Policy: origin.Policy}
+			if c.Genesis != "" && i%4 != 3 {
+				c.Policy = ""
+			} else if c.Policy != "" {
+				c.Genesis = ""
 			}
 			at := random.IntN(len(whole))
 			switch i % 16 {
@@ -195,6 +211,7 @@ func TestPythonOnDamage(t *testing.T) {
 			default:
 				c.Bundle[at] ^= 1 << random.IntN(8)
 			}
+			wholes = append(wholes, whole)
 			cases = append(cases, c)
 		}
 	}
@@ -206,13 +223,13 @@ func TestPythonOnDamage(t *testing.T) {
 		}
 	}
 	scanner := json.NewDecoder(bytes.NewReader(runPython(t, input.Bytes(), secondVerifier, "--batch")))
-	for _, c := range cases {
+	for i, c := range cases {
 		var got secondWord
 		if err := scanner.Decode(&got); err != nil {
 			t.Fatal(err)
 		}
 		compareVerdicts(t, c, got)
-		if changed := !bytes.Equal(c.Bundle, readVector(t, strings.Fields(c.Name)[0]+".bundle")); changed && got.Accept {
+		if got.Accept && !bytes.Equal(c.Bundle, wholes[i]) {
 			t.Errorf("%s: accepted", c.Name)
 		}
 	}
