@@ -1,7 +1,9 @@
 package adversary
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -95,6 +97,39 @@ func tellsDifferent(t *testing.T, later uint64) {
 		n.alarmed(m, r.member.id)
 		if final, _ := n.checkpoints(m); final.Size > size {
 			t.Errorf("%s has a final checkpoint beyond the fork: %v, after %v", m.id, final.Checkpoint, before.Checkpoint)
+		}
+	}
+}
+
+// A leader that gives one follower a proposal of its own term and the other one of the term before does not contradict
+// itself by them: an honest leader may send in a later term what it built in an earlier one. The followers notice as
+// before and nothing becomes final, but their evidence shows that one of the histories is wrong, not who made two.
+func TestLeaderSignsInTwoTerms(t *testing.T) {
+	t.Parallel()
+	n, trader := trading(t, 0)
+	r, honest := n.usurp()
+	size := n.status(honest[0]).Size
+	for i, m := range honest {
+		s := r.say(1, n.clock.now(), kindSubmissions, events(n.registration(trader.a)))
+		s.Term -= uint64(i)
+		n.must(r.give(m, true, r.seal(s).command))
+		n.has(m, size+1)
+	}
+	r.abdicate()
+	n.eventually(func() error {
+		for _, m := range honest {
+			for _, b := range n.evidenceFiles(m) {
+				if convicted, answerable, kind := n.judge(b); kind == evidence.KindHeadsDiffer && len(convicted) == 0 && slices.Equal(answerable, idsOf(honest)) {
+					return nil
+				}
+			}
+		}
+		return errors.New("no evidence")
+	})
+	n.runs(honest...)
+	for _, m := range honest {
+		if final, _ := n.checkpoints(m); final.Size > size {
+			t.Errorf("%s has a final checkpoint beyond the fork: %v", m.id, final.Checkpoint)
 		}
 	}
 }

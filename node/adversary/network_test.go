@@ -476,11 +476,19 @@ func (n *network) eventually(condition func() error) {
 	}
 }
 
-// freeAddress finds a port below those that the kernel gives to outgoing connections.
+// ports goes round through a range below that which the kernel gives to outgoing connections, so that networks side by
+// side never take each other's: a node that is stopped comes back to its port.
+var ports atomic.Uint32
+
+const portsFrom, portsCount = 30_000, 2_700
+
+func init() { ports.Store(mathrand.Uint32N(portsCount)) }
+
+// freeAddress finds a port that nobody listens on.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 10_000+mathrand.IntN(20_000))
+		address := fmt.Sprintf("127.0.0.1:%d", portsFrom+ports.Add(1)%portsCount)
 		if listener, err := net.Listen("tcp", address); err == nil {
 			if err := listener.Close(); err != nil {
 				t.Fatal(err)
