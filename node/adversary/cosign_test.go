@@ -1,20 +1,21 @@
 package adversary
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
+	"github.com/custodyledger/custodyledger/ledger/evidence"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
-	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // Codes of a refused cosignature.
-const headDiffers = "HEAD_DIFFERS"
+const (
+	headDiffers = "HEAD_DIFFERS"
+	notLeader   = "NOT_LEADER"
+)
 
 // trading is a network with two dealers and some trade that is final.
 func trading(t testing.TB, quorum uint32) (*network, *trader) {
@@ -42,31 +43,34 @@ func (n *network) goesOn(trader *trader) *checkpoint.Note {
 	return n.final(trader.sale().Index + 1)
 }
 
-// One false cosign request cannot stop honest nodes: they refuse, keep both heads, and go on.
+// One false cosign request cannot stop honest nodes, be it from the leader: they refuse, keep both heads, and go on. The
+// liar's own line under the true head of that size convicts it.
 func TestFalseCosignRequest(t *testing.T) {
 	t.Parallel()
 	n, trader := trading(t, 0)
 	leader, _ := n.leader()
+	kept := n.signedBy(trader, leader)
 	l := n.corrupt(leader)
 	honest := n.others(l.member)
-	true_ := n.goesOn(trader)
-	_, own := n.checkpoints(honest[0])
-	lie := l.sign(n, n.head(own.Size, merkle.Hash{1}))
+	before := n.goesOn(trader)
+	lie := l.sign(n, n.head(kept.Size, merkle.Hash{1}))
 	for _, m := range honest {
-		response := l.askCosign(m, lie)
-		if len(response.Lines) > 0 || response.Refusal == "" {
-			t.Fatalf("%s signed a head that it does not have: %+v", m.id, response)
+		if response := l.askCosign(m, lie); len(response.Lines) > 0 || response.Refusal != notLeader {
+			t.Fatalf("%s answers somebody who does not lead with %+v", m.id, response)
 		}
 	}
-	n.runs(honest...)
-	after := n.goesOn(trader)
-	if after.Size <= true_.Size {
-		t.Fatalf("final went from %d to %d", true_.Size, after.Size)
+	n.quiet(honest)
+	r := l.seize(honest...)
+	for _, m := range honest {
+		if response := r.askCosign(m, lie); len(response.Lines) > 0 || response.Refusal != headDiffers {
+			t.Fatalf("%s answers a false head with %+v", m.id, response)
+		}
+		n.evidenceOf(m, evidence.KindTwoHeads, l.member)
 	}
+	r.abdicate()
+	n.runs(honest...)
+	if after := n.goesOn(trader); after.Size <= before.Size {
+		t.Fatalf("final went from %d to %d", before.Size, after.Size)
+	}
+	n.convictTwoHeads(kept, lie, l.member)
 }
-
-var (
-	_ = errors.Is
-	_ = ledger.NoLink
-	_ custodyv1.CosignRequest
-)
