@@ -10,7 +10,6 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
-	"github.com/custodyledger/custodyledger/ledger/sign"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/node/cosign"
 	"github.com/custodyledger/custodyledger/node/peer"
@@ -211,16 +210,6 @@ func (f forPeers) Rejoin(ctx context.Context, server consensus.ServerID) error {
 		return consensus.ErrCatchingUp
 	}
 	return r.Rejoin(ctx, server)
-}
-
-// statementKey is the one that the policy in force names, else the first one.
-func (n *Node) statementKey(identity *Identity) sign.PrivateKey {
-	if own, ok := n.store.Policy().Node(n.server.Node); ok {
-		if key, ok := cosign.Pick(identity.keys().Statement, own.Statement); ok {
-			return key
-		}
-	}
-	return identity.Statement
 }
 
 // described is the replica with what cosigning adds to its status.

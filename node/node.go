@@ -313,7 +313,7 @@ func (n *Node) startReplica(identity *Identity, folder server, options Options) 
 	}
 	r, err := replica.Start(replica.Config{
 		Server: n.server, Mode: mode, Store: n.store, RaftDir: raftDir,
-		Port: n.port, Peers: n.calls, Statement: n.statementKey(identity), MayLead: n.cosigner.MayLead, SaveEvidence: n.saveEvidence,
+		Port: n.port, Peers: n.calls, Statement: identity.keys().Statement, MayLead: n.cosigner.MayLead, SaveEvidence: n.saveEvidence,
 		Clock: options.Clock, Metrics: metrics, Logger: n.logger,
 		HeartbeatTimeout: n.config.Raft.HeartbeatTimeout, WriteTimeout: n.config.Raft.WriteTimeout, ApplyTimeout: n.config.Raft.ApplyTimeout,
 		SubmissionsMax: n.config.Limits.SubmissionsInFlight,

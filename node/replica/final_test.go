@@ -326,7 +326,11 @@ func TestLeaderThatDoesNotSignIsLeftAlone(t *testing.T) {
 }
 
 func TestStartNeedsTheStatementKey(t *testing.T) {
-	if _, err := Start(Config{Statement: sign.PrivateKey{}}); err == nil || !strings.Contains(err.Error(), "statement key") {
+	for _, keys := range [][]sign.PrivateKey{nil, {{}}} {
+		_, err := Start(Config{Statement: keys})
+		if err != nil && strings.Contains(err.Error(), "statement key") {
+			continue
+		}
 		t.Errorf("got %v", err)
 	}
 }

@@ -244,7 +244,7 @@ func (p *process) start() error {
 	c.checkPromised(p)
 	r, err := Start(Config{
 		Server: p.member.id, Mode: consensus.ModeFound, Store: s, Peers: &routes{process: p}, Fatal: p.fail,
-		Statement: c.keys[p.member.id.Node].statement,
+		Statement: []sign.PrivateKey{c.keys[p.member.id.Node].statement},
 		adapt: func(config consensus.Config) consensus.Config {
 			config.PointerEntries, config.TrailingLogs = pointerEntries, trailingLogs
 			if s.Position() != (ledger.Position{}) {

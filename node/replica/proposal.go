@@ -24,7 +24,7 @@ var errProposal = errors.New("replica: not a proposal that this node stores")
 type proposer struct {
 	cluster [32]byte
 	node    string
-	key     sign.PrivateKey
+	held    []sign.PrivateKey    // statement keys; the policy in force says which one signs
 	term    func() uint64        // raft's current term
 	policy  func() ledger.Policy // in force
 	keep    func(SignedProposal, ledger.Proposal)
@@ -35,18 +35,27 @@ type proposer struct {
 	previous [32]byte // its ID
 }
 
-// mayPropose is nil while the node's statement key is the one that the policy
-// in force has for it.
+// mayPropose is nil while the node holds the statement key that the policy in
+// force has for it.
 func (p *proposer) mayPropose() error {
-	if p.inForce() {
+	if _, ok := p.key(); ok {
 		return nil
 	}
-	return fmt.Errorf("the statement key of this node is not the one that the policy in force has for %s", p.node)
+	return fmt.Errorf("this node does not hold the statement key that the policy in force has for %s", p.node)
 }
 
-func (p *proposer) inForce() bool {
+// key gives the one that the policy in force names.
+func (p *proposer) key() (sign.PrivateKey, bool) {
 	own, ok := p.policy().Node(p.node)
-	return ok && own.Statement == p.key.Public()
+	if !ok {
+		return sign.PrivateKey{}, false
+	}
+	for _, key := range p.held {
+		if key.Public() == own.Statement {
+			return key, true
+		}
+	}
+	return sign.PrivateKey{}, false
 }
 
 // body gives an empty body with room for size bytes, to append to and then to
@@ -58,7 +67,8 @@ func (p *proposer) body(size int) []byte {
 
 // seal makes a command of what was appended to a body, in its memory.
 func (p *proposer) seal(now time.Time, kind commandKind, body []byte) ([]byte, error) {
-	if !p.inForce() {
+	key, ok := p.key()
+	if !ok {
 		return nil, &consensus.NotLeaderError{}
 	}
 	command, header := body, commandHeaderSize(p.node)
@@ -77,7 +87,7 @@ func (p *proposer) seal(now time.Time, kind commandKind, body []byte) ([]byte, e
 		proposal.Body = bodyHash(kind, body)
 		signed.Payload = proposal.Payload()
 		message := sign.PAE(sign.ProposalPayloadType, signed.Payload)
-		signed.Signature = p.key.Sign(message)
+		signed.Signature = key.Sign(message)
 		p.previous = sha256.Sum256(message)
 		p.keep(signed, proposal)
 	}

@@ -40,7 +40,7 @@ func newWatch(tb testing.TB) *watch {
 	governance := func() rules.PolicyState { return rules.PolicyState{InForce: w.policy} }
 	proposerOf := func(node string) *proposer {
 		return &proposer{
-			cluster: [32]byte{7}, node: node, key: keys[node], policy: inForce, keep: newProposals().keep,
+			cluster: [32]byte{7}, node: node, held: []sign.PrivateKey{keys[node]}, policy: inForce, keep: newProposals().keep,
 			term: func() uint64 { return w.term },
 		}
 	}
@@ -70,7 +70,7 @@ func forge(tb testing.TB, b []byte, key *proposer, change func(*ledger.Proposal)
 	}
 	change(&o.proposal)
 	signed := SignedProposal{Payload: o.proposal.Payload()}
-	signed.Signature = key.key.Sign(sign.PAE(sign.ProposalPayloadType, signed.Payload))
+	signed.Signature = key.held[0].Sign(sign.PAE(sign.ProposalPayloadType, signed.Payload))
 	return encodeCommand(signed, o.kind, o.body)
 }
 
@@ -185,7 +185,7 @@ func TestTwoProposalsForOneCounterAreBothKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := sign.Verify(w.a.key.Public(), sign.PAE(sign.ProposalPayloadType, s.Payload), s.Signature); err != nil {
+		if err := sign.Verify(w.a.held[0].Public(), sign.PAE(sign.ProposalPayloadType, s.Payload), s.Signature); err != nil {
 			t.Error(err)
 		}
 		counters = append(counters, p.Counter)
@@ -246,7 +246,6 @@ func mustParse(tb testing.TB, s SignedProposal) ledger.Proposal {
 // not applied it yet or to a node that is brought up to date.
 func TestKeysBeforeAHandoverStillHold(t *testing.T) {
 	w := newWatch(t)
-	old := w.command(t, w.a, w.now, "before")
 	next, err := sign.NewPrivateKey(bytes.Repeat([]byte{99}, sign.SeedSize))
 	if err != nil {
 		t.Fatal(err)
@@ -255,8 +254,10 @@ func TestKeysBeforeAHandoverStillHold(t *testing.T) {
 	changed := w.policy
 	changed.Nodes = append([]ledger.PolicyNode(nil), w.policy.Nodes...)
 	changed.Nodes[0].Statement = next.Public()
-	renewed := &proposer{cluster: w.a.cluster, node: "a", key: next, policy: w.a.policy, keep: w.a.keep, term: w.a.term}
+	renewed := &proposer{cluster: w.a.cluster, node: "a", held: []sign.PrivateKey{next}, policy: w.a.policy, keep: w.a.keep, term: w.a.term}
 
+	both := &proposer{cluster: w.a.cluster, node: "a", held: []sign.PrivateKey{w.a.held[0], next}, policy: w.a.policy, keep: newProposals().keep, term: w.a.term}
+	old := w.command(t, both, w.now, "before")
 	if _, err := renewed.seal(w.now, kindFinal, renewed.body(0)); !errors.As(err, new(*consensus.NotLeaderError)) || renewed.mayPropose() == nil {
 		t.Errorf("a key that is not in force yet proposes: %v", err)
 	}
@@ -264,7 +265,15 @@ func TestKeysBeforeAHandoverStillHold(t *testing.T) {
 	if _, err := w.a.seal(w.now, kindFinal, w.a.body(0)); !errors.As(err, new(*consensus.NotLeaderError)) || w.a.mayPropose() == nil {
 		t.Errorf("a key that is in force no more proposes: %v", err)
 	}
-	for name, b := range map[string][]byte{"old": old, "new": w.command(t, renewed, w.now, "after")} {
+	// One that holds both goes on where it was, with the other key.
+	after := w.command(t, both, w.now, "after")
+	if both.mayPropose() != nil || both.counter != 2 {
+		t.Errorf("a node with both keys: %v, counter %d", both.mayPropose(), both.counter)
+	}
+	if c, err := openCommand(after); err != nil || w.verifier.Verify(next.Public(), sign.PAE(sign.ProposalPayloadType, c.signed.Payload), c.signed.Signature) != nil {
+		t.Errorf("not signed with the key in force: %v", err)
+	}
+	for name, b := range map[string][]byte{"old": old, "new": after} {
 		if err := w.check(3, b); err != nil {
 			t.Errorf("by the %s key: %v", name, err)
 		}

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -60,10 +61,10 @@ type Config struct {
 	Port *consensus.Peers
 	// Peers calls the other nodes of the genesis.
 	Peers Peers
-	// Statement is this node's statement key; it signs what the node proposes.
-	// While it is not the key that the policy in force has for the node, the node
-	// does not lead.
-	Statement sign.PrivateKey
+	// Statement are the statement keys that this node holds, at least one. The one
+	// that the policy in force has for the node signs what it proposes; while it is
+	// not among them the node does not lead.
+	Statement []sign.PrivateKey
 
 	// MayLead is nil while this node may lead, as far as the caller knows; see
 	// consensus.Config.MayLead. Default: always.
@@ -148,7 +149,7 @@ func Start(c Config) (*Replica, error) {
 	if c.SaveEvidence == nil {
 		c.SaveEvidence = func(string, []byte, []byte) {}
 	}
-	if c.Statement.IsZero() {
+	if len(c.Statement) == 0 || slices.ContainsFunc(c.Statement, sign.PrivateKey.IsZero) {
 		return nil, errors.New("replica: the statement key is missing")
 	}
 	genesis, _ := c.Store.Genesis()
@@ -170,7 +171,7 @@ func Start(c Config) (*Replica, error) {
 	}
 	cluster := Cluster(c.Store.LedgerID())
 	r.proposer = &proposer{
-		cluster: cluster, node: c.Server.Node, key: c.Statement, policy: c.Store.Policy,
+		cluster: cluster, node: c.Server.Node, held: slices.Clone(c.Statement), policy: c.Store.Policy,
 		term: func() uint64 { return r.node.Term() },
 		keep: r.proposals.keep,
 	}
