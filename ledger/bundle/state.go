@@ -4,13 +4,15 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/sign"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // state is what the entries of a bundle give: of the parties and items in it,
 // their whole record, because every link is followed.
 //
 // It lacks what other items know: a reference that the registrant used before, a
-// key that another party has. Those refusals the nodes alone can give.
+// key that another party has, whether who made an offer was suspended when it was
+// accepted. Those refusals the nodes alone can give.
 type state struct {
 	parties map[ledger.PartyID]rules.Party
 	keys    map[sign.KeyID]rules.Key
@@ -63,3 +65,35 @@ func (s *state) Registration(ledger.PartyID, ledger.Reference) (ledger.ItemID, b
 
 // Policy implements rules.View.
 func (s *state) Policy() rules.PolicyState { return s.policy }
+
+// acceptance is the state as an acceptance is judged on it. An acceptance links
+// to the record of the party that accepts, not to that of the one that offered:
+// whether the latter's sponsors stood then is not in a bundle, however it stood
+// before.
+type acceptance struct {
+	*state
+	offerer ledger.PartyID
+}
+
+// Party implements rules.View.
+func (a acceptance) Party(id ledger.PartyID) (rules.Party, bool) {
+	p, ok := a.state.Party(id)
+	if id == a.offerer {
+		p.Memberships = []rules.Membership{{}}
+	}
+	return p, ok
+}
+
+// view gives the state that an event is judged on.
+func (s *state) view(event ledger.VerifiedEvent) rules.View {
+	body, ok := event.Body.(*custodyv1.Accept)
+	if !ok {
+		return s
+	}
+	for _, offer := range s.items[event.Item.Item].Offers {
+		if offer.Event == ledger.EventID(body.Offer) {
+			return acceptance{s, offer.From}
+		}
+	}
+	return s
+}

@@ -250,7 +250,7 @@ func (v *verifier) replay(i int) error {
 		return err
 	}
 	head := ledger.Head{Size: entry.Index, LastLeaf: entry.Prev, RecordedAt: entry.RecordedAt}
-	sequencer := rules.NewSequencer(v.ledger, v.genesis.RulesVersion, v.state, head)
+	sequencer := rules.NewSequencer(v.ledger, v.genesis.RulesVersion, v.state.view(event), head)
 	outcome, appended := sequencer.Append(ledger.Submission{{VerifiedEvent: event}}, entry.RecordedAt)
 	switch {
 	case outcome.Rejection != nil:

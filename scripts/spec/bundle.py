@@ -627,7 +627,6 @@ class State:
         rule(not offer["declined"], "OFFER_DECLINED")
         rule(mode != RETURN or item["title"] == me, "RECEIVER_NOT_OWNER")
         rule(mode != MEMO_TO_SALE or item["custody"] == me, "RECEIVER_NOT_HOLDER")
-        rule(not moves_title(mode) or offer["left"] or not self.suspended(offer["from"]), "PARTY_SUSPENDED")
         item["offers"] = [o for o in item["offers"] if o is not offer]
         drop_lapsed(item, now)
         if moves_custody(mode):
