@@ -77,7 +77,7 @@ type Answer struct {
 // Append sends a leader's request to a server.
 func (i *Impostor) Append(to consensus.ServerID, r Request) (Answer, error) {
 	request := &raft.AppendEntriesRequest{
-		RPCHeader: i.header(), Term: r.Term, Leader: i.address(),
+		RPCHeader: i.header(), Term: r.Term, Leader: i.address(), //lint:ignore SA1019 servers before protocol version 3 read it, and raft v1.7.3 still asks for it
 		PrevLogEntry: r.PrevIndex, PrevLogTerm: r.PrevTerm, LeaderCommitIndex: r.Commit,
 	}
 	for n, e := range r.Entries {
@@ -97,7 +97,7 @@ func (i *Impostor) Append(to consensus.ServerID, r Request) (Answer, error) {
 // RequestVote asks a server for its vote.
 func (i *Impostor) RequestVote(to consensus.ServerID, term, lastIndex, lastTerm uint64) (granted bool, err error) {
 	request := &raft.RequestVoteRequest{
-		RPCHeader: i.header(), Term: term, Candidate: i.address(),
+		RPCHeader: i.header(), Term: term, Candidate: i.address(), //lint:ignore SA1019 as Leader above
 		LastLogIndex: lastIndex, LastLogTerm: lastTerm, LeadershipTransfer: true,
 	}
 	var response raft.RequestVoteResponse

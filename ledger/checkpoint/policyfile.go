@@ -104,7 +104,7 @@ func (p *policyParser) witness(items []string) error {
 
 func (p *policyParser) group(items []string) error {
 	if len(items) < 3 {
-		return errors.New("expected: group <name> all|any|<k> <name>...")
+		return errors.New("expected: group <name> all|any|<k> <name> and further names")
 	}
 	g := GroupLine{Name: items[0], Members: items[2:]}
 	switch items[1] {

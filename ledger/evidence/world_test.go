@@ -31,7 +31,6 @@ type world struct {
 	private map[sign.PublicKey]sign.PrivateKey
 	seed    uint64
 	nonce   uint64
-	party   ledger.PartyID
 }
 
 func newWorld(t testing.TB, name string) *world {
