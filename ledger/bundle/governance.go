@@ -12,8 +12,9 @@ import (
 
 // handover is one change of policy that took effect.
 type handover struct {
-	index uint64 // of the handover entry
-	note  *checkpoint.Note
+	index  uint64 // of the handover entry
+	note   *checkpoint.Note
+	before ledger.Policy // in force until it
 }
 
 // replayGovernance derives the policy in force at the note from the one of the
@@ -84,7 +85,7 @@ func (v *verifier) handOver(i int) error {
 	}
 	v.need(state.Adopted.Event)
 	v.needed[i] = true
-	v.handovers = append(v.handovers, handover{index: entry.Index, note: note})
+	v.handovers = append(v.handovers, handover{index: entry.Index, note: note, before: state.InForce})
 	v.state.policy = rules.PolicyState{InForce: next, Since: entry.Index}
 	return nil
 }

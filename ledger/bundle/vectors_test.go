@@ -65,6 +65,14 @@ func vectors(t *testing.T) (files map[string][]byte, all []vector) {
 	for _, policy := range []string{"policy-0.txt", "policy-1.txt", "policy-2.txt"} {
 		add("policy-changed-by-"+policy[:len(policy)-4], w.encode(w.bundle(associations, item)), "", policy)
 	}
+	forged, today := retiredQuorum(t)
+	files["policy-retired.txt"] = today
+	add("refuse-retired-quorum", forged, "", "policy-retired.txt")
+	left, today := handoverLeftOut(t)
+	files["policy-of-three.txt"] = today
+	add("refuse-handover-left-out", left[0], "", "policy-of-three.txt")
+	add("handover-left-out-without-statements", left[1], "", "policy-of-three.txt")
+	add("handover-left-out-stated-by-all", left[2], "", "policy-of-three.txt")
 	_, refused := refusals(t)
 	for _, r := range refused {
 		if r.policy == nil {

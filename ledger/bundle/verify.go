@@ -51,6 +51,7 @@ type verifier struct {
 	handovers  []handover
 	final      *checkpoint.Final // of the note under policy
 	trustedBy  int               // handovers between what trust knows and the note
+	byFile     bool              // the policy file is none that the entries lead to
 	statedKept []ledger.Statement
 }
 
@@ -137,29 +138,33 @@ func (v *verifier) finality() (err error) {
 	if v.final, err = v.policy.Checkpoint().Verify(v.note); err != nil {
 		return failed(v.whereNote(), err, "it is not final under the policy in force, which asks for %d associations", v.policy.Quorum)
 	}
+	return v.trusted()
+}
+
+// trusted asks whoever verifies about the note. A policy file that is the policy
+// in force, or the one before a handover, trusts what follows from it. Another one
+// may be newer than everything in the file, whose later handovers were left out: a
+// policy that was in force before is not enough for it. It must find the note
+// itself final, and those who made each statement too; see statements.
+func (v *verifier) trusted() error {
 	if v.trust.policy == nil {
 		v.trustedBy = len(v.handovers)
 		return nil
 	}
-	notes := []*checkpoint.Note{v.note}
-	for _, h := range slices.Backward(v.handovers) {
-		notes = append(notes, h.note)
+	if samePolicy(v.policy, v.trust.policy) {
+		return nil
 	}
-	var first error
-	for later, note := range notes {
-		_, err := v.trust.policy.Verify(note)
-		if err == nil {
-			v.trustedBy = later
+	for i, h := range slices.Backward(v.handovers) {
+		if samePolicy(h.before, v.trust.policy) {
+			v.trustedBy = len(v.handovers) - i
 			return nil
 		}
-		if first == nil {
-			first = err
-		}
 	}
-	if len(v.handovers) > 0 {
-		return failed(v.whereNote(), first, "the policy file finds neither it nor a checkpoint of one of the %d changes of policy final", len(v.handovers))
+	if _, err := v.trust.policy.Verify(v.note); err != nil {
+		return failed(v.whereNote(), err, "it is not final under the policy file, which is neither the policy in force nor one before it")
 	}
-	return failed(v.whereNote(), first, "it is not final under the policy file")
+	v.byFile = true
+	return nil
 }
 
 // checkLines demands that every line of the note is by a key of the policy in
@@ -380,6 +385,7 @@ func (v *verifier) checkStated(where string, id ledger.ItemID, stated ledger.Sta
 // policy asks for, each once, in the order of the policy.
 func (v *verifier) checkStatementSignatures(where string, s Statement) error {
 	signed := sign.PAE(sign.StatementPayloadType, s.Payload)
+	var cosigners []checkpoint.Key
 	for n, signature := range s.Signatures {
 		if int(signature.Node) >= len(v.policy.Nodes) {
 			return fail(where, "signature %d is of node %d, the policy has %d", n, signature.Node, len(v.policy.Nodes))
@@ -391,9 +397,13 @@ func (v *verifier) checkStatementSignatures(where string, s Statement) error {
 		if err := v.signatures.Verify(node.Statement, signed, signature.Bytes[:]); err != nil {
 			return failed(where, err, "the signature of %s does not hold", node.Association)
 		}
+		cosigners = append(cosigners, v.policy.CosignerKey(node))
 	}
 	if len(s.Signatures) < int(v.policy.Quorum) {
 		return fail(where, "%d associations signed it, the policy asks for %d", len(s.Signatures), v.policy.Quorum)
+	}
+	if v.byFile && !v.trust.policy.Filled(cosigners) {
+		return fail(where, "those who signed it do not fill the quorum of the policy file")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrNoQuorum: a note lacks the log signature or the cosignatures that a policy
@@ -114,6 +115,28 @@ func (p *Policy) Verify(n *Note) (*Final, error) {
 			return nil, err
 		}
 	}
+	p.fill(seen)
+	switch {
+	case !seen[p.Quorum]:
+		return nil, fmt.Errorf("%w: cosigned by %d of %d, which does not fill the quorum %.100q", ErrNoQuorum, len(final.Cosigned), len(p.Witnesses), p.Quorum)
+	case len(final.Logs)+len(final.Cosigned) == 0:
+		return nil, fmt.Errorf("%w: no known key signed it", ErrNoQuorum)
+	}
+	return final, nil
+}
+
+// Filled tells whether the cosignatures of some keys would fill the quorum.
+func (p *Policy) Filled(cosigners []Key) bool {
+	seen := map[string]bool{QuorumNone: true}
+	for _, w := range p.Witnesses {
+		seen[w.Name] = slices.Contains(cosigners, w.Key)
+	}
+	p.fill(seen)
+	return seen[p.Quorum]
+}
+
+// fill adds the groups of which enough members are seen.
+func (p *Policy) fill(seen map[string]bool) {
 	for _, g := range p.Groups {
 		count := 0
 		for _, member := range g.Members {
@@ -123,11 +146,4 @@ func (p *Policy) Verify(n *Note) (*Final, error) {
 		}
 		seen[g.Name] = count >= g.Threshold
 	}
-	switch {
-	case !seen[p.Quorum]:
-		return nil, fmt.Errorf("%w: cosigned by %d of %d, which does not fill the quorum %.100q", ErrNoQuorum, len(final.Cosigned), len(p.Witnesses), p.Quorum)
-	case len(final.Logs)+len(final.Cosigned) == 0:
-		return nil, fmt.Errorf("%w: no known key signed it", ErrNoQuorum)
-	}
-	return final, nil
 }

@@ -305,6 +305,19 @@ class PolicyFile:
             return False
         return self.quorum == b"none" or self.reached(self.quorum, signed)
 
+    def same(self, policy):
+        """Tells whether this is a policy of the ledger: its log keys, and its quorum of the same cosigners."""
+        keys = {(name, hashed, kind) for (name, hashed), (_, kind, _) in keys_of(policy).items()}
+        k, members = self.groups.get(self.quorum, (0, []))
+        if k != policy["quorum"] or not all(m in self.witnesses for m in members):
+            return False
+        return keys == {line + (1,) for line in self.logs} | {self.witnesses[m]["line"] + (4,) for m in members}
+
+    def filled(self, nodes):
+        """Tells whether the cosignatures of some nodes would fill the quorum."""
+        lines = {line for line, (_, kind, _) in keys_of(dict(origin="", nodes=nodes)).items() if kind == 4}
+        return self.quorum == b"none" or self.reached(self.quorum, lines)
+
     def reached(self, name, signed):
         if name in self.witnesses:
             return self.witnesses[name]["line"] in signed
@@ -786,21 +799,25 @@ def verify(file, genesis=None, policy=None):
 
     handed = [e for e in entries if e["kind"] == 4]
     need(len(handed) == len(handovers), "the handovers", "there is not one consistency proof for each")
-    state, notes = State(founded, first["payload"]), [final]
+    state, policies = State(founded, first["payload"]), []
     for e, proof in zip(handed, handovers):
         where = f"handover entry {e['index']}"
         e["read"] = read_note(e["note"], where)
-        notes.append(e["read"])
         need(spec.consistent(e["read"]["size"], final["size"], e["read"]["root"], final["root"], proof), where, "its consistency proof does not hold")
     for e in entries[1:]:
+        if e["kind"] == 4:
+            policies.append(state.policy)
         run(state, e)
     check_final(final, state.policy, "the final checkpoint", True)
-    if held_policy is not None:
-        need(trusted(held_policy, notes), "the final checkpoint", "nothing is final under the policy file")
+    by_file = held_policy is not None and not any(held_policy.same(p) for p in policies + [state.policy])
+    if by_file:
+        need(held_policy.finds_final(final), "the final checkpoint", "it is not final under the policy file")
 
     check_lineage(state, subjects, entries)
     for item_id, (payload, signatures) in zip(subjects, statements):
         check_statement(state, item_id, final, entries[-1], payload, signatures)
+        need(not by_file or held_policy.filled([state.policy["nodes"][place] for place, _ in signatures]),
+             f"the statement on item {spec.text_of('item', item_id)}", "those who signed it do not fill the quorum of the policy file")
     return report(state, final, subjects, handed, statements)
 
 
@@ -829,19 +846,6 @@ def read_event(event, signatures):
 
 
 spec.holds = holds
-
-
-def trusted(policy, notes):
-    complaint = None
-    for note in notes:
-        try:
-            if policy.finds_final(note):
-                return True
-        except Refused as refused:
-            complaint = refused
-    if complaint:
-        raise complaint
-    return False
 
 
 def check_lineage(state, subjects, entries):
