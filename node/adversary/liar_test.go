@@ -214,20 +214,20 @@ func (l *liar) seize(followers ...*member) *reign {
 			l.Fatalf("the term of raft entry %d cannot be found", r.last)
 		}
 	}
-	r.beats.Go(func() {
-		ticker := time.NewTicker(50 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			for _, f := range followers {
+	for _, f := range followers {
+		r.beats.Go(func() {
+			ticker := time.NewTicker(50 * time.Millisecond)
+			defer ticker.Stop()
+			for {
 				l.impostor.Append(f.server, consensustest.Request{Term: r.term})
+				select {
+				case <-ticker.C:
+				case <-r.stop:
+					return
+				}
 			}
-			select {
-			case <-ticker.C:
-			case <-r.stop:
-				return
-			}
-		}
-	})
+		})
+	}
 	l.Cleanup(r.abdicate)
 	return r
 }

@@ -83,7 +83,7 @@ func found(t testing.TB, quorum uint32) *network {
 		config.DataDir, config.IdentityDir = filepath.Join(n.dir, name, "data"), filepath.Join(n.dir, name, "identity")
 		config.Genesis = filepath.Join(n.dir, "genesis.json")
 		config.PeerListen, config.ClientListen, config.HTTPListen = freeAddress(t), freeAddress(t), "127.0.0.1:0"
-		config.Raft.HeartbeatTimeout = 300 * time.Millisecond
+		config.Raft.HeartbeatTimeout = 600 * time.Millisecond // a liar that leads must not be deposed on a busy machine
 		config.OpenReads = true
 		part, err := node.CreateIdentity(config.IdentityDir, node.IdentityRequest{
 			ID: name, Association: name + ".example.org", Country: "BE",
