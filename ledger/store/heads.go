@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -56,7 +57,8 @@ func (e *DivergedError) Error() string {
 
 // FinalOutcome says what became of a note.
 type FinalOutcome struct {
-	// Refused wraps ErrNotFinal; nil if the checkpoint is the last final one now.
+	// Refused wraps ErrNotFinal; nil if the note stands: it is the last final one
+	// now, or has handed over.
 	Refused error
 	// Final is the checkpoint, if it was not refused.
 	Final Final
@@ -88,6 +90,9 @@ func (s *Snapshot) Final() (final Final, ok bool) {
 func (s *Store) Policy() ledger.Policy { return s.state.Load().policy.InForce }
 
 // ApplyFinal verifies a signed note and makes its checkpoint the last final one.
+// A note of the last final checkpoint itself takes the place of the stored one if a
+// quorum cosigned it later, so that an idle ledger shows that its nodes still stand
+// by it.
 // Where it is the first that covers the adoption of a policy, the handover is
 // appended at a ledger time, unix milliseconds. That alone changes the ledger,
 // and follows from its entries and the note: which checkpoint was the last final
@@ -116,7 +121,7 @@ func (s *Store) ApplyFinal(position ledger.Position, at uint64, raw []byte) (Fin
 	}
 	w := s.newWriter()
 	if outcome.Refused == nil {
-		if last := w.next.final; last == nil || outcome.Final.Size > last.Size {
+		if w.next.superseded(outcome.Final) {
 			w.final(outcome.Final)
 		}
 		w.handover(outcome.Final, at)
@@ -160,8 +165,8 @@ func (s *Store) judgeFinal(raw []byte) (FinalOutcome, error) {
 			Final: final.Checkpoint, Note: raw,
 		}
 	}
-	if last := st.final; last != nil && final.Size <= last.Size && !st.policy.HandoverDue(final.Size) {
-		outcome := refuse("it is of size %d, size %d is final already", final.Size, last.Size)
+	if last := st.final; !st.superseded(final) && !st.policy.HandoverDue(final.Size) {
+		outcome := refuse("it is of size %d, size %d is final already, and cosigned no earlier", final.Size, last.Size)
 		outcome.Contradicted = diverged
 		return outcome, nil
 	}
@@ -187,6 +192,38 @@ func verifyFinal(policy rules.PolicyState, raw []byte) (Final, error) {
 	return Final{Checkpoint: note.Checkpoint, Note: append([]byte(nil), raw...)}, nil
 }
 
+// superseded tells whether a note takes the place of the last final one: it is of
+// a larger size, or of the same checkpoint and cosigned later by a quorum.
+func (st *state) superseded(by Final) bool {
+	last := st.final
+	if last == nil || by.Size > last.Size {
+		return true
+	}
+	return by.Checkpoint == last.Checkpoint && quorumTime(st.policy, by.Note) > quorumTime(st.policy, last.Note)
+}
+
+// quorumTime gives the latest time, unix seconds, at which or after which a quorum
+// cosigned a note: at least one that tells the truth is not before it, so that
+// nobody who names a time to come keeps later notes out. 0 for a note that is not
+// final.
+func quorumTime(policy rules.PolicyState, raw []byte) uint64 {
+	note, err := checkpoint.ParseNote(raw)
+	if err != nil {
+		return 0
+	}
+	p := policy.For(note.Size)
+	final, err := p.Checkpoint().Verify(note)
+	if err != nil || p.Quorum == 0 || int(p.Quorum) > len(final.Cosigned) {
+		return 0
+	}
+	times := make([]uint64, len(final.Cosigned))
+	for i, c := range final.Cosigned {
+		times[i] = c.At
+	}
+	slices.Sort(times)
+	return times[len(times)-int(p.Quorum)]
+}
+
 // rootAt gives the root over the first size entries, at most as many as the
 // ledger has.
 func (s *Store) rootAt(size uint64) (merkle.Hash, error) {
@@ -203,7 +240,7 @@ func (w *writer) adoptFinal(target ledger.Pointer) {
 	if err != nil || final.Size > target.Size {
 		return
 	}
-	if last := w.next.final; last != nil && last.Size >= final.Size {
+	if !w.next.superseded(final) {
 		return
 	}
 	root, err := w.store.rootAt(final.Size)

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/ledger/store/storetest"
@@ -285,6 +286,66 @@ func TestApplyFinal(t *testing.T) {
 	defer again.Close()
 	if final, ok := again.Final(); !ok || final.Size != size {
 		t.Errorf("after a start: %v", final.Checkpoint)
+	}
+}
+
+// The same checkpoint, cosigned later by a quorum, replaces the stored note; one
+// node's word about the time does not count.
+func TestTheLastFinalCheckpointIsCosignedAnew(t *testing.T) {
+	trade, steps, disk, s := grown(t, 28, 6)
+	size, root := steps[4].size, steps[4].root
+	next := steps[6].position.Index
+	// dated makes a note of nodes at times, 0 for one that did not sign.
+	dated := func(root merkle.Hash, times ...uint64) []byte {
+		note := &checkpoint.Note{Checkpoint: checkpoint.Checkpoint{Origin: trade.Genesis.Name, Size: size, Root: root}}
+		for i, at := range times {
+			if at > 0 {
+				note.Signatures = append(note.Signatures, trade.Nodes[i].Sign(trade.Genesis.Policy(), trade.Genesis.Nodes[i].ID, note.Checkpoint, at)...)
+			}
+		}
+		return note.Encode()
+	}
+	for _, c := range []struct {
+		name   string
+		note   []byte
+		stands bool
+	}{
+		{"the first", dated(root, 100, 100), true},
+		{"again", dated(root, 100, 100), false},
+		{"earlier", dated(root, 90, 90), false},
+		{"one that says to be later", dated(root, 1<<50, 100), false},
+		{"without a quorum", dated(root, 500), false},
+		{"later", dated(root, 400, 401), true},
+		{"later, with one in a time to come", dated(root, 1<<50, 402), true},
+		{"later again", dated(root, 403, 403), true},
+		{"another root", dated(merkle.Hash{1}, 900, 900), false},
+	} {
+		before, _ := s.Final()
+		entries, _ := s.Head()
+		next++
+		outcome, err := s.ApplyFinal(at(next), trade.Now, c.note)
+		if err != nil || (outcome.Refused == nil) != c.stands {
+			t.Errorf("%s: %+v, %v", c.name, outcome.Refused, err)
+		}
+		want := before.Note
+		if c.stands {
+			want = c.note
+		}
+		if after, _ := s.Final(); !bytes.Equal(after.Note, want) {
+			t.Errorf("%s: the stored note is\n%s", c.name, after.Note)
+		}
+		if now, _ := s.Head(); now != entries {
+			t.Errorf("%s: it appended an entry", c.name)
+		}
+	}
+	last, _ := s.Final()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, disk.Options())
+	defer s.Close()
+	if final, ok := s.Final(); !ok || !bytes.Equal(final.Note, last.Note) {
+		t.Errorf("after a start: %s", final.Note)
 	}
 }
 

@@ -65,7 +65,7 @@ func TestTwin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		trade := storetest.NewTrade(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "pick") })
 		trade.Council = true
-		final := uint64(0)
+		final, finalAt := uint64(0), uint64(0)
 		opts := storetest.NewCrashable().Options()
 		opts.MemTableBytes = 256 << 10
 		s := found(t, trade, opts)
@@ -95,14 +95,20 @@ func TestTwin(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				holds := parsed.Size > final || trade.Twin.Governs.HandoverDue(parsed.Size)
+				newer := parsed.Size > final || parsed.Size == final && trade.Now/1000 > finalAt
+				holds := newer || trade.Twin.Governs.HandoverDue(parsed.Size)
 				trade.Twin.ApplyFinal(trade.Now, note)
 				index++
 				outcome, err := s.ApplyFinal(at(index), trade.Now, note)
 				if err != nil || (outcome.Refused == nil) != holds {
 					t.Fatalf("a final note of size %d after %d: %+v, %v", parsed.Size, final, outcome, err)
 				}
-				final = max(final, parsed.Size)
+				if newer {
+					final, finalAt = parsed.Size, trade.Now/1000
+				}
+				if stored, ok := s.Final(); !ok || stored.Size != final || newer && string(stored.Note) != string(note) {
+					t.Fatalf("the last final checkpoint is %v, expected size %d", stored.Checkpoint, final)
+				}
 			}
 			if rapid.IntRange(0, 9).Draw(t, "reopen") == 0 {
 				closeStore(t, s)

@@ -123,6 +123,16 @@ func TestIdleLedgerIsSignedAnewEveryFiveMinutes(t *testing.T) {
 		if again := cosignedAt(t, w.nodes[1]); again < first+15*60 {
 			t.Errorf("signed at %d and at %d", first, again)
 		}
+		for _, n := range w.nodes {
+			if at := newestLine(w.genesis.Policy(), parsed(n.note())); at < first+15*60 {
+				t.Errorf("%s: first final at %d, its final note is of %d", n.id, first, at)
+			}
+			n.cosigner.status.mu.Lock()
+			if since := time.Since(n.cosigner.status.at); since > 2*time.Minute {
+				t.Errorf("%s says that the final checkpoint came %v ago", n.id, since)
+			}
+			n.cosigner.status.mu.Unlock()
+		}
 	})
 }
 

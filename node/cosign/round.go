@@ -97,7 +97,7 @@ func (s *Cosigner) round() error {
 	}
 	err = s.ledger.ProposeFinal(ctx, g.note(head).Encode())
 	if final, _, finalErr := s.final(); finalErr == nil && final != nil && final.Size >= size {
-		return nil // also if this size was final before: the nodes have signed it anew
+		return nil // also if another round has made this size final
 	}
 	return err
 }

@@ -166,7 +166,8 @@ type measurement struct {
 	began    time.Time
 	size     uint64
 	final    uint64
-	grown    []grown // not final yet
+	note     *checkpoint.Note // the last final one
+	grown    []grown          // not final yet
 	finalAt  time.Time
 }
 
@@ -186,8 +187,8 @@ func (m *measurement) look(now time.Time) {
 		m.size = size
 	}
 	final, _, err := s.final()
-	if err == nil && final != nil && final.Size != m.final {
-		m.final, m.finalAt = final.Size, now
+	if err == nil && final != nil && final != m.note {
+		m.final, m.note, m.finalAt = final.Size, final, now
 		s.status.note(final, s.clock())
 		s.metrics.finalSize.Set(float64(final.Size))
 		for len(m.grown) > 0 && m.grown[0].size <= final.Size {

@@ -341,12 +341,30 @@ func (n *testNode) ProposeFinal(_ context.Context, raw []byte) error {
 			continue
 		}
 		other.mu.Lock()
-		if note.Size > other.finalSize {
+		if note.Size > other.finalSize || note.Size == other.finalSize && newestLine(policy, note) > newestLine(policy, parsed(other.final)) {
 			other.final, other.finalSize = raw, note.Size
 		}
 		other.mu.Unlock()
 	}
 	return nil
+}
+
+func parsed(raw []byte) *checkpoint.Note {
+	note, err := checkpoint.ParseNote(raw)
+	if err != nil {
+		panic(err)
+	}
+	return note
+}
+
+// newestLine gives the time of the newest cosignature of a note.
+func newestLine(policy ledger.Policy, note *checkpoint.Note) (newest uint64) {
+	for _, n := range policy.Nodes {
+		if at, err := policy.CosignerKey(n).Verify(note); err == nil {
+			newest = max(newest, at)
+		}
+	}
+	return newest
 }
 
 func (n *testNode) Proposals(node string, term, from uint64) []*custodyv1.SignedProposal {

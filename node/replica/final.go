@@ -19,8 +19,8 @@ const (
 )
 
 // ErrNoteRefused says that a note was replicated, or could not be, and did not
-// become the last final checkpoint: it is malformed, lacks a quorum, or is not
-// newer than the last one.
+// become the last final checkpoint: it is malformed, lacks a quorum, or is neither
+// newer than the last one nor the same one cosigned later.
 var ErrNoteRefused = errors.New("replica: the note does not make a checkpoint final")
 
 // ProposeFinal has a signed note replicated, at the leader, and returns when it
