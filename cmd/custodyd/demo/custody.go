@@ -16,10 +16,15 @@ import (
 // custody runs the program custody in the demo's folder, as somebody at a
 // keyboard would, and fails unless it exits with a status.
 func (p *play) custody(ctx context.Context, status int, arguments ...string) (*story.Output, error) {
+	return p.run(ctx, ".", append(os.Environ(), p.environment()...), status, arguments...)
+}
+
+// run runs the program custody in a folder of the demo, with an environment.
+func (p *play) run(ctx context.Context, folder string, environment []string, status int, arguments ...string) (*story.Output, error) {
 	var printed bytes.Buffer
 	command := exec.CommandContext(ctx, p.options.Custody, arguments...)
-	command.Dir = p.dir
-	command.Env = append(os.Environ(), p.environment()...)
+	command.Dir = p.path(folder)
+	command.Env = environment
 	command.Stdout, command.Stderr = &printed, &printed
 	err := command.Run()
 	output := &story.Output{

@@ -1,8 +1,9 @@
 // Package demo plays the whole main job of the ledger on one machine: three
 // nodes of three made-up associations in processes of their own, five dealers,
 // a spreadsheet of real stones, thousands of transfers, a killed leader,
-// refused events, an audit, and a flipped byte that the audit finds. It tells
-// what happens act by act, on the terminal and as a page.
+// refused events, a sale that becomes final, a file that proves a stone without any
+// node, an audit, a flipped byte that the audit finds, and two associations that lie
+// and are convicted. It tells what happens act by act, on the terminal and as a page.
 //
 // Every act checks what it says. One that does not hold ends the demo.
 package demo
@@ -55,6 +56,8 @@ type play struct {
 
 	trading      *trading
 	killed       *localnet.Node
+	seller       trade.Dealer                      // of the sale that becomes final
+	convicting   string                            // the evidence file, below dir
 	acknowledged map[ledger.EventID]ledger.Receipt // of everything the ledger said it has
 	transfers    int
 	final        client.TreeHead
@@ -137,9 +140,14 @@ func (p *play) acts(ctx context.Context) error {
 		{"The leader is killed in the middle", p.kill},
 		{"The killed node comes back, and nothing is missing", p.comeBack},
 		{"What breaks a rule is refused", p.refusals},
+		{"A sale becomes final", p.finality},
 		{"An auditor verifies everything on every node", p.audit},
 		{"The history of one stone", p.history},
+		{"One file proves the stone, without any node", p.bundle},
+		{"The seller shows an older file", p.oldBundle},
 		{"One byte is flipped, and the audit names the entry", p.tamper},
+		{"The whole ledger as files, audited without any node", p.export},
+		{"Two associations sign a rewritten ledger, and a file convicts them", p.convict},
 	} {
 		if err := p.act(ctx, number+1, act.title, act.play); err != nil {
 			return fmt.Errorf("act %d, %q, does not hold: %w", number+1, act.title, err)
@@ -174,6 +182,7 @@ func (p *play) ending(ctx context.Context) error {
 	}
 	out := p.options.Out
 	fmt.Fprintf(out, "\nThe story as a page: %s\n", page)
+	p.tellFiles()
 	summary := fmt.Sprintf("events %d, transfers %d, nodes %d, root %s, audit: ok",
 		p.final.Size-1, p.transfers, len(p.net.Nodes()), p.final.Root)
 	if p.options.Exit {
@@ -189,6 +198,18 @@ func (p *play) ending(ctx context.Context) error {
 	}
 	fmt.Fprintf(out, "\n%s\n", readyLine)
 	return p.serve(ctx)
+}
+
+// tellFiles says where the files lie that prove something to others.
+func (p *play) tellFiles() {
+	for _, file := range []struct{ what, name string }{
+		{"The stone's file", buyerDir + "/" + bundleFile},
+		{"The policy to verify it with", buyerDir + "/" + policyFile},
+		{"The evidence", p.convicting},
+		{"The whole ledger as files", exportDir},
+	} {
+		fmt.Fprintf(p.options.Out, "%s: %s\n", file.what, p.path(file.name))
+	}
 }
 
 const readyLine = "Press Ctrl-C to stop them."

@@ -79,7 +79,8 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"STALE_PREV", "UNKNOWN_KEY", "leader killed", "audit: ok", "signature-bad", "audit: does not hold"} {
+	for _, want := range []string{"STALE_PREV", "UNKNOWN_KEY", "leader killed", "audit: ok", "signature-bad", "audit: does not hold",
+		"The bundle verifies.", "does not verify", "Ask for a newer bundle.", "The evidence holds: bad-entry."} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the page does not tell of %q", want)
 		}
