@@ -106,7 +106,7 @@ func New(config Config) (*Client, error) {
 		attempt:  config.AttemptTimeout,
 		verifier: sign.NewVerifier(sign.PreparedKeysDefault),
 	}
-	c.policies.known = []ledger.Policy{genesis.Policy()}
+	c.policies.add(genesis.Policy(), 0)
 	if c.patience <= 0 {
 		c.patience = PatienceDefault
 	}

@@ -109,8 +109,7 @@ func (c *Client) checkFinal(ctx context.Context, n *node, item ledger.ItemID, pa
 		if fetched != nil {
 			return nil, policy, nil, fetched
 		}
-		if _, report, bad := c.verifyBundle(n, file); bad == nil && !c.trusts(report.Policy) {
-			c.TrustPolicy(report.Policy)
+		if _, report, bad := c.verifyBundle(n, file); bad == nil && c.learn(report) {
 			note, policy, by, err = c.verifyTrusted(payloadType, final)
 		}
 	}
@@ -122,8 +121,13 @@ func (c *Client) checkFinal(ctx context.Context, n *node, item ledger.ItemID, pa
 
 // verifyTrusted is verifyFinal under the newest trusted policy that it holds under.
 func (c *Client) verifyTrusted(payloadType string, final *custodyv1.FinalStatement) (note *checkpoint.Note, policy ledger.Policy, by []string, err error) {
-	for _, policy = range slices.Backward(c.policies.all()) {
-		if note, by, err = verifyFinal(policy, payloadType, final); err == nil {
+	for _, p := range slices.Backward(c.policies.all()) {
+		policy = p.Policy
+		note, by, err = verifyFinal(policy, payloadType, final)
+		if err == nil && !c.policies.judges(p, note.Size) {
+			err = fmt.Errorf("%w: the policy that finds it final was replaced before size %d", checkpoint.ErrNoQuorum, note.Size)
+		}
+		if err == nil {
 			break
 		}
 	}

@@ -2,10 +2,12 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/bundle"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/sign"
 )
@@ -13,25 +15,58 @@ import (
 // policies are those that a client trusts, the one of the genesis first.
 type policies struct {
 	mu    sync.Mutex
-	known []ledger.Policy
+	known []known
 }
 
-func (p *policies) all() []ledger.Policy {
+// known is a policy and the index of the handover that brought it into force: 0
+// for that of the genesis, NoLink where the caller did not say.
+type known struct {
+	ledger.Policy
+	since uint64
+}
+
+// add takes a policy that is not known from that index on, or later.
+func (p *policies) add(policy ledger.Policy, since uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = append(p.known, known{policy, since})
+}
+
+func (p *policies) all() []known {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.known)
 }
 
+// judges tells whether a policy may judge a checkpoint of a size. One that was
+// handed over from may not, above the handover: its keys may have been given up
+// because they were stolen.
+func (p *policies) judges(policy known, size uint64) bool {
+	return policy.since == ledger.NoLink || !slices.ContainsFunc(p.all(), func(later known) bool {
+		return later.since != ledger.NoLink && later.since > policy.since && size > later.since
+	})
+}
+
 // TrustPolicy adds a policy that the caller has derived from the log, by an audit
 // or from a verified bundle. From New on a client trusts the one of the genesis.
 func (c *Client) TrustPolicy(policy ledger.Policy) {
-	c.policies.mu.Lock()
-	defer c.policies.mu.Unlock()
-	c.policies.known = append(c.policies.known, policy)
+	c.policies.add(policy, ledger.NoLink)
 }
 
-func (c *Client) trusts(policy ledger.Policy) bool {
-	return slices.ContainsFunc(c.policies.all(), func(p ledger.Policy) bool { return p.ID() == policy.ID() })
+// learn trusts the policy in force that a verified bundle derives, and those
+// before it no further than to its handover. It tells whether that is new.
+func (c *Client) learn(report *bundle.Report) bool {
+	since := uint64(0)
+	if n := len(report.Handovers); n > 0 {
+		since = report.Handovers[n-1]
+	}
+	if slices.ContainsFunc(c.policies.all(), func(p known) bool {
+		return p.ID() == report.Policy.ID() && p.since >= since && p.since != ledger.NoLink
+	}) {
+		return false
+	}
+	c.policies.add(report.Policy, since)
+	return true
 }
 
 // judge has a policy that the client trusts find a note final; the newest that
@@ -40,8 +75,11 @@ func (c *Client) judge(find func(*checkpoint.Policy) (*checkpoint.Final, error))
 	var first error
 	for _, policy := range slices.Backward(c.policies.all()) {
 		final, err := find(policy.Checkpoint())
+		if err == nil && !c.policies.judges(policy, final.Size) {
+			err = fmt.Errorf("%w: the policy that finds it final was replaced before size %d", checkpoint.ErrNoQuorum, final.Size)
+		}
 		if err == nil {
-			return final, policy, nil
+			return final, policy.Policy, nil
 		}
 		// A policy that knows the signers says more than one that does not.
 		if first == nil || errors.Is(first, checkpoint.ErrNoQuorum) {

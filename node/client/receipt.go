@@ -322,11 +322,7 @@ func (c *Client) learnPolicy(ctx context.Context, n *node, signed ledger.SignedE
 		return false
 	}
 	_, report, err := c.verifyBundle(n, file)
-	if err != nil || c.trusts(report.Policy) {
-		return false
-	}
-	c.TrustPolicy(report.Policy)
-	return true
+	return err == nil && c.learn(report)
 }
 
 // Checkpoints are heads that a node shows, signed notes. They are as it sent
