@@ -32,6 +32,9 @@ const (
 	// answerPatience is how long a node may take for one proof or one run of
 	// entries. Without it a peer that hangs would hold up a catch-up for ever.
 	answerPatience = 30 * time.Second
+	// statingMax bounds the statements that are asked of one node at a time. Clients
+	// ask for them, and cosigning and reads share the streams of the connection.
+	statingMax = streamsMax / 4
 )
 
 // Client calls the other nodes of the ledger. Connections are made when they
@@ -46,6 +49,7 @@ type Client struct {
 	closed  bool
 	conns   map[string]*grpc.ClientConn
 	streams map[string]*proposeStream // the one that takes new submissions, by node
+	stating map[string]chan struct{}  // a place for each statement that is asked of a node
 	running sync.WaitGroup            // streams
 }
 
@@ -53,7 +57,7 @@ type Client struct {
 func NewClient(port *consensus.Peers) *Client {
 	c := &Client{
 		dial:  func(ctx context.Context, node string) (net.Conn, error) { return port.DialGRPC(ctx, node) },
-		conns: map[string]*grpc.ClientConn{}, streams: map[string]*proposeStream{},
+		conns: map[string]*grpc.ClientConn{}, streams: map[string]*proposeStream{}, stating: map[string]chan struct{}{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
@@ -80,6 +84,16 @@ func (c *Client) conn(node string) (*grpc.ClientConn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.connLocked(node)
+}
+
+// statingAt gives the places for statements of a node.
+func (c *Client) statingAt(node string) chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stating[node] == nil {
+		c.stating[node] = make(chan struct{}, statingMax)
+	}
+	return c.stating[node]
 }
 
 // connLocked is conn for a caller that holds mu.

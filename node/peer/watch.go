@@ -96,9 +96,16 @@ func (c *Client) Proposals(ctx context.Context, node, leader string, term, from 
 	return response.Proposals, nil
 }
 
-// State asks a node for its statement. The error is a gRPC status. Nothing in
-// the answer is verified.
+// State asks a node for its statement, after those that it is asked for already.
+// The error is a gRPC status. Nothing in the answer is verified.
 func (c *Client) State(ctx context.Context, node string, request *custodyv1.StateRequest) (*custodyv1.StateResponse, error) {
+	places := c.statingAt(node)
+	select {
+	case places <- struct{}{}:
+		defer func() { <-places }()
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
 	service, err := c.service(node)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,10 @@ package peer
 import (
 	"context"
 	"log/slog"
+	"runtime"
+	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -74,4 +77,47 @@ func TestNodesWatchEachOther(t *testing.T) {
 	if _, err := client.State(t.Context(), "b", &custodyv1.StateRequest{}); status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("%v", err)
 	}
+}
+
+// slow states nothing until its caller gives up.
+type slow struct{ echo }
+
+func (slow) State(ctx context.Context, _ *custodyv1.StateRequest) (*custodyv1.StateResponse, error) {
+	<-ctx.Done()
+	return nil, status.FromContextError(ctx.Err()).Err()
+}
+
+// TestStatementsLeaveRoom: however many statements clients ask for, of a node that
+// does not get to them, it is still asked to cosign.
+func TestStatementsLeaveRoom(t *testing.T) {
+	trade := storetest.NewTrade(storetest.Pseudorandom(11))
+	portA, portB := ports(t)
+	server := Serve(portB.GRPC(), ServerConfig{Backend: &backend{}, Witness: slow{}, Genesis: trade.Genesis, Logger: slog.New(slog.DiscardHandler)})
+	t.Cleanup(server.Stop)
+	client := NewClient(portA)
+	t.Cleanup(func() { must(t, client.Close()) })
+	stating, stop := context.WithCancel(t.Context())
+	var asking, asked sync.WaitGroup
+	for range 4 * streamsMax {
+		asked.Add(1)
+		asking.Go(func() {
+			asked.Done()
+			if _, err := client.State(stating, "b", &custodyv1.StateRequest{}); status.Code(err) != codes.Canceled {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	asked.Wait()
+	for len(client.statingAt("b")) < cap(client.statingAt("b")) {
+		runtime.Gosched()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for range streamsMax {
+		if _, err := client.Cosign(ctx, "b", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	asking.Wait()
 }
