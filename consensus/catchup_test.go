@@ -392,3 +392,53 @@ func TestReceivedPointerIsJudged(t *testing.T) {
 		}
 	})
 }
+
+// However often somebody offers what a node has already, the node goes on; only
+// where raft's memory and the disk disagree does it ask for a start.
+func TestAUselessPointerStopsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, nil)
+		defer c.close()
+		c.propose("x", 10)
+		m := c.members[0]
+		size, root := m.ledger.Head()
+		members := m.node.members()
+		var behind raft.Log
+		if err := m.disk.GetLog(3, &behind); err != nil {
+			t.Fatal(err)
+		}
+		p := ledger.Pointer{
+			Cluster: testCluster, Index: 3, Term: behind.Term, Size: size, Root: root,
+			ConfigurationIndex: 1, Configuration: raft.EncodeConfiguration(members),
+		}
+		offer := func() error {
+			sink, err := m.node.pointers.Create(raft.SnapshotVersionMax, p.Index, p.Term, members, p.ConfigurationIndex, nil)
+			if err != nil {
+				return err
+			}
+			b, err := p.AppendBinary(nil)
+			if err != nil {
+				return err
+			}
+			if _, err := sink.Write(b); err != nil {
+				return err
+			}
+			return sink.Close()
+		}
+		for range 5 * pointerOffersMax {
+			if offer() == nil {
+				t.Error("a pointer to what the node has was taken")
+			}
+		}
+		if m.fatal != nil {
+			t.Fatal(m.fatal)
+		}
+		c.propose("y", 3)
+		astray := func() uint64 { return 999 }
+		m.node.pointers.last.Store(&astray)
+		_ = offer()
+		if !errors.Is(m.fatal, ErrRestartNeeded) {
+			t.Errorf("raft is at 999, the disk is not: %v", m.fatal)
+		}
+	})
+}

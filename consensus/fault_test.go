@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
 )
 
 func (c *cluster) fatalOf(m *member) error {
@@ -316,4 +317,58 @@ func TestFoundingCanBeRepeated(t *testing.T) {
 		c.start(m, ModeFound)
 		c.audit()
 	})
+}
+
+// A node that was never opened is not stopped by what one peer sends: an open
+// command that does not fit its ledger is refused before raft stores it, and a
+// command before the open one has no effect.
+func TestAFalseOpenStopsNobody(t *testing.T) {
+	m := newMemLedger()
+	f := &fsm{cluster: testCluster, ledger: m, machine: m, progress: newProgress(0),
+		pointerDue: make(chan struct{}, 1), membersDue: make(chan struct{}, 1), limits: pointerLimits{entries: 1000, bytes: 1 << 30},
+		dog: watchdog{limit: time.Minute, fatal: func(err error) { t.Error(err) }}, fatal: func(err error) { t.Error(err) }}
+	f.start()
+	g := &gate{cluster: testCluster, opens: f.mayOpen}
+	size, root := m.Head()
+	entry := func(index uint64, data []byte) *raft.Log {
+		return &raft.Log{Index: index, Term: 2, Type: raft.LogCommand, Data: data}
+	}
+	open := func(size uint64, root merkle.Hash) []byte {
+		return encodeOpen(openCommand{cluster: testCluster, size: size, root: root})
+	}
+	admits := func(data []byte) bool {
+		_, err := g.admit(&raft.AppendEntriesRequest{Term: 2, Entries: []*raft.Log{entry(1, data)}})
+		return err == nil
+	}
+	for name, data := range map[string][]byte{"another size": open(size+1, root), "another root": open(size, merkle.Hash{9})} {
+		if admits(data) {
+			t.Errorf("%s was admitted", name)
+		}
+	}
+	if !admits(open(size, root)) {
+		t.Error("the honest open command was refused")
+	}
+	results := f.ApplyBatch([]*raft.Log{
+		entry(1, encodeBatch([]byte("too early"))), entry(2, open(size, root)), entry(3, encodeBatch([]byte("x"))),
+	})
+	if !errors.Is(results[0].(error), errUnopened) || results[1] != nil || results[2] != uint64(1) {
+		t.Errorf("results %v", results)
+	}
+	if now, _ := m.Head(); now != size+1 || m.Position().Index != 3 {
+		t.Errorf("%d entries at %v", now, m.Position())
+	}
+	// It is opened: another open command changes nothing, and is let through.
+	if !admits(open(size+7, merkle.Hash{9})) {
+		t.Error("an open command that has no effect was refused")
+	}
+	f.ApplyBatch([]*raft.Log{entry(4, open(size+7, merkle.Hash{9}))})
+	if now, _ := m.Head(); now != size+1 || !f.isLive() {
+		t.Errorf("%d entries after a second open command", now)
+	}
+	// So is one that reaches a node which takes over what others have.
+	other := newMemLedger()
+	other.now.target = &ledger.Pointer{Cluster: testCluster, Index: 50, Term: 2, Size: 40}
+	if err := (&fsm{cluster: testCluster, ledger: other}).mayOpen(openCommand{cluster: testCluster, size: 30}); err != nil {
+		t.Error(err)
+	}
 }

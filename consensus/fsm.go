@@ -26,6 +26,10 @@ const (
 // was catching up: it will be applied, the result is not known here.
 var errNoted = fmt.Errorf("%w: committed, not applied yet", ErrOutcomeUnknown)
 
+// errUnopened is the result of a command that stands before its cluster's open
+// command. It has no effect on any node: no honest leader proposes one.
+var errUnopened = errors.New("consensus: the command comes before its cluster was opened; it has no effect")
+
 // fsm is what raft applies to. It keeps three promises.
 //
 //  1. A command at or below the ledger's position, or at or below the target
@@ -140,7 +144,7 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 // apply gives the machine the commands among logs that it has not applied.
 // The caller holds mu.
 func (f *fsm) apply(logs []*raft.Log, results []any) error {
-	applied := f.position().Index
+	applied, opened := f.position().Index, !f.position().IsZero()
 	var run []Command
 	var runAt []int
 	var runBytes int
@@ -167,6 +171,10 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 		if err != nil {
 			return fmt.Errorf("%w: raft entry %d in this log: %w", ErrDiverged, l.Index, err)
 		}
+		if c.kind == kindBatch && !opened {
+			results[i] = errUnopened
+			continue
+		}
 		if c.kind == kindBatch {
 			run, runAt = append(run, Command{Index: l.Index, Term: l.Term, Data: c.batch}), append(runAt, i)
 			if runBytes += len(c.batch); runBytes >= applyBytesTarget {
@@ -182,15 +190,12 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 		if err := f.open(l, c.open); err != nil {
 			return err
 		}
-		results[i] = nil
+		results[i], opened = nil, true
 	}
 	return flush()
 }
 
 func (f *fsm) applyRun(position ledger.Position, run []Command) ([]any, error) {
-	if len(run) > 0 && f.position().IsZero() {
-		return nil, fmt.Errorf("%w: raft entry %d comes before its cluster was opened", ErrDiverged, run[0].Index)
-	}
 	done := f.dog.watch("an apply")
 	out, err := f.machine.Apply(position, run)
 	done()
@@ -220,6 +225,20 @@ func (f *fsm) open(l *raft.Log, o openCommand) error {
 	}
 	_, err := f.applyRun(ledger.Position{Cluster: f.cluster, Index: l.Index, Term: l.Term}, nil)
 	return err
+}
+
+// mayOpen refuses an open command, before raft stores it, that this ledger could
+// not be opened with: it would end this process, on one peer's word. One that was
+// opened already, or takes over a target, passes over it.
+func (f *fsm) mayOpen(o openCommand) error {
+	size, root := f.ledger.Head() // before the rest: it grows only once there is a target or a position
+	if t, ok := f.ledger.Target(); ok && t.Cluster == f.cluster || !f.position().IsZero() {
+		return nil
+	}
+	if size != o.size || root != o.root {
+		return fmt.Errorf("it opens the cluster with %d entries and root %x, this ledger has %d and %x", o.size, o.root, size, root)
+	}
+	return nil
 }
 
 // stop ends all applying and the process. The caller holds mu.

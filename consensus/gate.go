@@ -22,6 +22,7 @@ type gate struct {
 	inner   raft.Transport
 	cluster [32]byte
 	check   func(term uint64, command []byte) error
+	opens   func(openCommand) error // nil: any
 	logger  *slog.Logger
 	term    atomic.Pointer[func() uint64] // raft's own; nil before it has started
 
@@ -31,9 +32,9 @@ type gate struct {
 	done chan struct{}
 }
 
-func newGate(inner raft.Transport, cluster [32]byte, check func(uint64, []byte) error, logger *slog.Logger) *gate {
+func newGate(inner raft.Transport, cluster [32]byte, check func(uint64, []byte) error, opens func(openCommand) error, logger *slog.Logger) *gate {
 	g := &gate{
-		inner: inner, cluster: cluster, check: check, logger: logger,
+		inner: inner, cluster: cluster, check: check, opens: opens, logger: logger,
 		out: make(chan raft.RPC), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	go g.run()
@@ -138,6 +139,9 @@ func (g *gate) admitEntry(l *raft.Log, index, termMax uint64) error {
 		c, err := decodeCommand(l.Data)
 		if err == nil && c.kind == kindOpen && c.open.cluster != g.cluster {
 			err = fmt.Errorf("it opens cluster %x, this node belongs to %x", c.open.cluster, g.cluster)
+		}
+		if err == nil && c.kind == kindOpen && g.opens != nil {
+			err = g.opens(c.open)
 		}
 		if err == nil && c.kind == kindBatch && g.check != nil {
 			err = g.check(l.Term, c.batch)

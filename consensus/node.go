@@ -98,7 +98,7 @@ func (n *Node) start() (err error) {
 	if trans == nil {
 		trans = c.Peers.raftTransport(c.Server, c.Cluster, n.logger)
 	}
-	n.gate = newGate(trans, c.Cluster, c.CheckCommand, n.logger)
+	n.gate = newGate(trans, c.Cluster, c.CheckCommand, n.fsm.mayOpen, n.logger)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.gate.close())
@@ -114,6 +114,8 @@ func (n *Node) start() (err error) {
 	}
 	term := n.raft.CurrentTerm
 	n.gate.term.Store(&term)
+	last := n.raft.LastIndex
+	n.pointers.last.Store(&last)
 	if c.Peers != nil {
 		c.Peers.admitServers(n.admits)
 	}

@@ -215,7 +215,8 @@ func TestReadIndexAtFollowers(t *testing.T) {
 	})
 }
 
-// The cluster stops a node whose ledger began otherwise.
+// A node whose ledger began otherwise takes no part in the cluster: it stores
+// nothing of it. One leader's word about how the cluster began stops nobody.
 func TestOpenRefusesAnotherLedger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3, nil)
@@ -226,11 +227,19 @@ func TestOpenRefusesAnotherLedger(t *testing.T) {
 		odd.ledger, odd.disk = newMemLedger(), newMemDisk()
 		odd.ledger.now.entries = [][]byte{[]byte("another genesis")}
 		c.start(odd, ModeFound)
-		c.until("the odd node to stop", func() bool {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return errors.Is(odd.fatal, ErrDiverged)
-		})
+		refused := odd.node.fsm.mayOpen(openCommand{cluster: testCluster, size: 1, root: fakeRoot([][]byte{[]byte("genesis")})})
+		if refused == nil {
+			t.Error("an open command of another ledger may stand")
+		}
+		c.propose("z", 20)
+		pass := time.NewTimer(10 * time.Second)
+		<-pass.C
+		if err := c.fatalOf(odd); err != nil {
+			t.Errorf("the odd node stopped: %v", err)
+		}
+		if !odd.ledger.Position().IsZero() {
+			t.Errorf("the odd node stands at %v", odd.ledger.Position())
+		}
 		if !bytes.Equal(odd.ledger.entries()[0], []byte("another genesis")) || len(odd.ledger.entries()) != 1 {
 			t.Error("the odd ledger was changed")
 		}

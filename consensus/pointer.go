@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 
@@ -17,9 +18,10 @@ import (
 // pointerBytesMax is above the longest encoding of a pointer.
 const pointerBytesMax = ledger.PointerConfigurationBytesMax + ledger.PointerFinalNoteBytesMax + 256
 
-// pointerOffersMax is how often the leader may offer one pointer that this
-// node cannot use before the process ends: raft's memory and the disk then
-// disagree, and only a start from disk settles it.
+// pointerOffersMax is how often the leader may offer one pointer that this node
+// cannot use before it looks whether raft's memory and the disk disagree: then,
+// and only then, the process ends, because only a start from disk settles it. A
+// leader that lies can offer what it likes, it cannot make the two disagree.
 const pointerOffersMax = 8
 
 // pointerStore is raft's snapshot store. What it lists is one record inside
@@ -34,6 +36,7 @@ type pointerStore struct {
 	log     *watchedLog
 	check   func(ledger.Pointer) error
 	fatal   func(error)
+	last    atomic.Pointer[func() uint64] // raft's own last index; nil before it has started
 
 	mu       sync.Mutex
 	incoming map[string][]byte // received, not yet restored; at most one
@@ -225,10 +228,30 @@ func (s *pointerStore) refused(index uint64, err error) error {
 	if s.offered != index {
 		s.offered, s.offers = index, 0
 	}
-	if s.offers++; s.offers == pointerOffersMax {
-		s.fatal(fmt.Errorf("%w: the leader offered the pointer to %d %d times: %w", ErrRestartNeeded, index, s.offers, err))
+	if s.offers++; s.offers < pointerOffersMax {
+		return err
+	}
+	if inMemory, onDisk, astray := s.astray(); astray {
+		s.fatal(fmt.Errorf("%w: raft is at entry %d, its log on disk at %d, and the leader offered the pointer to %d %d times: %w",
+			ErrRestartNeeded, inMemory, onDisk, index, s.offers, err))
 	}
 	return err
+}
+
+// astray tells whether raft takes its log to end elsewhere than the disk says.
+// raft's main loop calls it, and nobody else writes either.
+func (s *pointerStore) astray() (inMemory, onDisk uint64, astray bool) {
+	last := s.last.Load()
+	if last == nil {
+		return 0, 0, false
+	}
+	onDisk, err := s.log.LastIndex()
+	if err != nil {
+		return 0, 0, false
+	}
+	base, _ := s.base()
+	inMemory, onDisk = (*last)(), max(onDisk, base)
+	return inMemory, onDisk, inMemory != onDisk
 }
 
 // Snapshot implements raft.FSM. It refuses while the ledger is not exactly
