@@ -36,7 +36,7 @@ func (n *Node) startCosigner(identity *Identity, file []byte, folder server, opt
 		Node: n.server.Node, LedgerID: n.id, Genesis: n.genesis, GenesisFile: file,
 		Keys: identity.keys(), Ledger: ownLedger{n}, Peers: n.calls, Snapshot: n.store.Snapshot,
 		Rejoining: folder.Origin == originRejoined && !folder.Joined,
-		Witnesses: witnesses, Keep: kept.keep,
+		Witnesses: witnesses, Keep: kept.keep, Stop: n.stopProcess,
 		Clock: options.Clock, Logger: n.logger, Metrics: n.registry,
 	})
 	return err

@@ -126,12 +126,6 @@ type shop struct {
 	final, own []byte
 }
 
-func (s *shop) show(final, own *checkpoint.Note) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.final, s.own = encoded(final), encoded(own)
-}
-
 func (s *shop) orAll(size uint64) uint64 {
 	if size == 0 {
 		return s.size()

@@ -11,6 +11,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/evidence"
+	"github.com/custodyledger/custodyledger/node/cosign"
 )
 
 // usurp corrupts the leader once the others agree, and makes the liar the leader of a term of its own.
@@ -136,7 +137,7 @@ func TestLeaderSignsInTwoTerms(t *testing.T) {
 
 // With k = 2 of 3, one leader alone can have two heads of one size made final, one with each follower: quorums of two
 // have only the liar in common. Its own signatures under both convict it, and the followers see each other's final
-// checkpoint when they next ask each other for it.
+// checkpoint when they next ask each other for it, keep what convicts, and stop.
 func TestLeaderForksFinality(t *testing.T) {
 	t.Parallel()
 	n, trader := trading(t, 0)
@@ -162,6 +163,9 @@ func TestLeaderForksFinality(t *testing.T) {
 	n.convictTwoHeads(notes[0], notes[1], r.member)
 	for _, m := range honest {
 		n.evidenceOf(m, evidence.KindTwoHeads, r.member)
+		if err := <-m.running.Fatal(); !errors.Is(err, cosign.ErrForked) {
+			t.Errorf("%s stops for %v", m.id, err)
+		}
 	}
 }
 

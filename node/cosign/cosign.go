@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -139,6 +138,9 @@ type Config struct {
 	// Keep stores an evidence file, unless one of that name is there already:
 	// fresh is false then. It bounds their number.
 	Keep func(name string, b []byte) (fresh bool, err error)
+	// Stop is told that this process must end, with an error that wraps ErrForked;
+	// default: nothing ends.
+	Stop func(error)
 
 	Clock   func() time.Time      // default time.Now
 	Logger  *slog.Logger          // default: none
@@ -167,7 +169,6 @@ type Cosigner struct {
 	signedAt uint64 // under signing: unix seconds, no cosignature is dated before
 
 	cases   chan differing // investigations to come
-	stopped atomic.Bool
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -178,6 +179,9 @@ type Cosigner struct {
 func New(c Config) (*Cosigner, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
+	}
+	if c.Stop == nil {
+		c.Stop = func(error) {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -19,6 +19,9 @@ import (
 // folder is an older copy of itself: its votes are as old.
 var ErrRolledBack = errors.New("this node once signed more than its ledger holds now: the data folder is an older copy. It must not vote again as it is")
 
+// ErrForked: a quorum made a head final that this node's ledger contradicts.
+var ErrForked = errors.New("the ledger is forked: two histories are signed. Keep the data folder as it is, and compare it with the other associations before any node runs again")
+
 const (
 	recallPause = 100 * time.Millisecond
 	// recallAgain is how often the others are asked after raft has started, until

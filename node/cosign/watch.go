@@ -109,20 +109,31 @@ func (s *Cosigner) judgeHeads(node string, response *custodyv1.HeadsResponse) {
 	if err != nil {
 		return
 	}
-	if _, err := policy.Checkpoint().Verify(note); err == nil {
-		s.compare(node, note)
+	if _, err := policy.Checkpoint().Verify(note); err == nil && s.compare(node, note) {
+		s.forked(node, note)
 	}
 }
 
-// compare raises an alarm over a head that this node's ledger contradicts. One
-// that is larger than the ledger tells nothing yet.
-func (s *Cosigner) compare(node string, note *checkpoint.Note) {
+// forked ends the process: a quorum made a head final that this node's ledger
+// contradicts, so that one of the two is no ledger that anybody may build on.
+// What convicts is gathered and kept first.
+func (s *Cosigner) forked(node string, final *checkpoint.Note) {
+	s.lookInto(differing{node, final})
+	s.config.Stop(fmt.Errorf("%w: node %s has %s as final, which this node's ledger contradicts; see the evidence folder", ErrForked, node, final.Checkpoint))
+}
+
+// compare raises an alarm over a head that this node's ledger contradicts, and
+// tells whether it does. One that is larger than the ledger tells nothing yet.
+func (s *Cosigner) compare(node string, note *checkpoint.Note) (contradicts bool) {
 	if size, _ := s.ledger.Head(); note.Size == 0 || note.Size > size {
-		return
+		return false
 	}
-	if root, err := s.ledger.RootAt(note.Size); err == nil && root != note.Root {
-		s.differs(node, note)
+	root, err := s.ledger.RootAt(note.Size)
+	if err != nil || root == note.Root {
+		return false
 	}
+	s.differs(node, note)
+	return true
 }
 
 // noteFinal keeps what the last final note says about others, so that they are
