@@ -104,7 +104,12 @@ func bundleItems(cmd *cobra.Command, args []string, list, offer string) ([]ledge
 			}
 		}
 	}
-	if (len(args) == 0) == (offer == "") {
+	switch {
+	case len(args) > 0 && offer != "":
+		return nil, usage(cmd, "items or a --list of them, or an --offer: not both")
+	case len(args) == 0 && offer == "" && list != "":
+		return nil, fmt.Errorf("list %s names no item: expected one item id on a line", list)
+	case len(args) == 0 && offer == "":
 		return nil, usage(cmd, "name items, a --list of them, or an --offer")
 	}
 	var items []ledger.ItemID

@@ -15,6 +15,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The second signal ends a program that the first one could not: one that
+	// waits for a pipe to be opened, say.
+	context.AfterFunc(ctx, stop)
 	a := &app{
 		in:     os.Stdin,
 		out:    os.Stdout,

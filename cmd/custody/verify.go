@@ -50,9 +50,12 @@ func (a *app) trusted(policyPath string) (trusted, error) {
 		}
 		return trusted{policy: policy}, nil
 	}
+	if a.genesisPath == "" {
+		return trusted{}, fmt.Errorf("nothing to verify with: say --policy FILE, or --genesis FILE or %s", genesisVariable)
+	}
 	file, genesis, err := a.genesis()
 	if err != nil {
-		return trusted{}, fmt.Errorf("nothing to verify with: say --policy FILE, or --genesis FILE or %s", genesisVariable)
+		return trusted{}, err
 	}
 	return trusted{policy: genesis.Policy().Checkpoint(), genesis: file}, nil
 }
@@ -370,9 +373,10 @@ func readEvent(path string) (signed ledger.SignedEvent, entry []byte, err error)
 	if entry, err := hex.DecodeString(strings.TrimSpace(string(b))); err == nil && len(entry) > 0 {
 		return signed, entry, nil
 	}
+	// An Event by itself reads as a SignedEvent with fields too many.
 	var message custodyv1.SignedEvent
-	if err := proto.Unmarshal(b, &message); err != nil || len(message.Event) == 0 {
-		return signed, nil, fmt.Errorf("event %s: neither a SignedEvent message nor an entry in hexadecimal digits", path)
+	if err := proto.Unmarshal(b, &message); err != nil || len(message.Event) == 0 || len(message.ProtoReflect().GetUnknown()) > 0 {
+		return signed, nil, fmt.Errorf("event %s: neither a SignedEvent message, such as the event.pb of 'custody receipt --save', nor an entry in hexadecimal digits", path)
 	}
 	return ledger.SignedEvent{Event: message.Event, Signatures: message.Signatures}, nil, nil
 }

@@ -166,6 +166,8 @@ func TestVerifyProof(t *testing.T) {
 	hexed := write(t, dir, "entry", []byte(hex.EncodeToString(entry.Bytes)+"\n"))
 	demands(t, custody(t, exitDone, "verify", "--genesis", genesis, "-o", "json", "--event", hexed, proof), `"index": 2`)
 	custody(t, exitLocal, "verify", "--genesis", genesis, proof)
+	bare := write(t, dir, "event.bin", registration.Event)
+	demands(t, custody(t, exitLocal, "verify", "--genesis", genesis, "--event", bare, proof), "event.bin: neither a SignedEvent message")
 	message[len(message)-1] ^= 1
 	custody(t, exitTampered, "verify", "--genesis", genesis, "--event", write(t, dir, "event2", message), proof)
 }
