@@ -108,12 +108,12 @@ func (h *signedHead) judgeOwn(policy ledger.Policy) {
 		case errors.Is(err, checkpoint.ErrSignature):
 			h.fail(OwnHeadInvalid, "%v", err)
 			return
-		case logErr == nil && err == nil:
+		case logErr == nil:
 			h.node = n.ID
 		}
 	}
 	if h.node == "" {
-		h.fail(OwnHeadInvalid, "no node of the policy in force at size %d signed it with both of its keys", h.note.Size)
+		h.fail(OwnHeadInvalid, "no node of the policy in force at size %d signed it with its log key", h.note.Size)
 	}
 }
 

@@ -211,7 +211,7 @@ func TestBadSignedHeads(t *testing.T) {
 		{"a root that all signed", head(otherRoot, now, everyNode...).Encode(), nil, n - 1, CheckpointDiffers, ""},
 		{"a root that two of them took back", head(otherRoot, now, everyNode...).Encode(), head(same, now, "node-1").Encode(), n - 1, CheckpointDiffers, evidence.KindTwoHeads},
 		{"own: no note", nil, []byte("a note\n"), 0, OwnHeadInvalid, ""},
-		{"own: without a cosignature", nil, (&checkpoint.Note{Checkpoint: damaged.Checkpoint, Signatures: damaged.Signatures[:1]}).Encode(), n - 1, OwnHeadInvalid, ""},
+		{"own: only a cosignature", nil, (&checkpoint.Note{Checkpoint: damaged.Checkpoint, Signatures: damaged.Signatures[1:2]}).Encode(), n - 1, OwnHeadInvalid, ""},
 		{"own: damaged", nil, damaged.Encode(), n - 1, OwnHeadInvalid, ""},
 		{"own: another root", nil, head(otherRoot, now, "node-1").Encode(), n - 1, OwnHeadDiffers, ""},
 		{"own: another root than the final one", head(same, now, everyNode...).Encode(), head(otherRoot, now, "node-1").Encode(), n - 1, OwnHeadDiffers, evidence.KindTwoHeads},
@@ -234,6 +234,22 @@ func TestBadSignedHeads(t *testing.T) {
 				t.Error("the entries are verified all the same")
 			}
 		})
+	}
+}
+
+// TestOwnHeadAfterARestart: a node that has just started shows the head that it
+// signed last under its log line alone, until it cosigns again.
+func TestOwnHeadAfterARestart(t *testing.T) {
+	w := story(t)
+	now := w.state.Policy().InForce
+	own := w.underwrite(&checkpoint.Note{Checkpoint: checkpoint.Checkpoint{Origin: now.Origin, Size: uint64(len(w.entries)), Root: w.head().Root}}, now, 1000, "node-1")
+	own.Signatures = slices.DeleteFunc(own.Signatures, func(s checkpoint.Signature) bool { return s.Name != now.Origin })
+	if len(own.Signatures) != 1 {
+		t.Fatalf("%d log lines", len(own.Signatures))
+	}
+	report := w.judged(nil, w.node("restarted", nil, own))
+	if !report.OK() || report.Sources[0].Own == nil {
+		t.Fatalf("%+v", report.Sources[0])
 	}
 }
 

@@ -96,8 +96,10 @@ func (s *Store) Policy() ledger.Policy { return s.state.Load().policy.InForce }
 // Where it is the first that covers the adoption of a policy, the handover is
 // appended at a ledger time, unix milliseconds. That alone changes the ledger,
 // and follows from its entries and the note: which checkpoint was the last final
-// one here decides nothing about it. Position is stored in the same batch, also if the note is refused; the batch
-// is visible on return and not synced. It refuses what Apply refuses.
+// one here decides nothing about it. Position is stored in the same batch, also if
+// the note is refused. An accepted note is on disk on return: what was final
+// stays so through a restart of all nodes, and with it what others know that
+// this node's peers have signed. It refuses what Apply refuses.
 //
 // The error is a *DivergedError, with nothing changed, if a quorum signed
 // another root than this ledger has at the note's size. Any other error that
@@ -127,7 +129,10 @@ func (s *Store) ApplyFinal(position ledger.Position, at uint64, raw []byte) (Fin
 		w.handover(outcome.Final, at)
 	}
 	w.position(position)
-	return outcome, w.commit(written)
+	if outcome.Refused != nil {
+		return outcome, w.commit(written)
+	}
+	return outcome, w.commit(durable)
 }
 
 // CheckFinal says what ApplyFinal would make of a note, and changes nothing.
