@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -22,6 +23,12 @@ import (
 
 // notProven is the error of a file that does not verify.
 func notProven(path string, err error) error {
+	if errors.Is(err, evidence.ErrTrust) {
+		return &coded{
+			error: fmt.Errorf("%s cannot be judged: %w", path, err), code: exitTampered,
+			hint: "Hold it against the genesis of the ledger: --genesis FILE, without --policy.",
+		}
+	}
 	return &coded{
 		error: fmt.Errorf("%s does not verify: %w", path, err), code: exitTampered,
 		hint: "It proves nothing. Keep the file and ask whoever gave it to you.",
@@ -412,7 +419,7 @@ func verifyProof(file []byte, signed ledger.SignedEvent, entry []byte, trust tru
 	}
 	final, err := proof.Verify(trust.policy, merkle.LeafHash(entry))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("with event %s: %w; the proof may be of another event", decoded.Signed.ID(), err)
 	}
 	event, rejection := ledger.DecodeEvent(ledger.RulesVersion1, decoded.Signed)
 	if rejection != nil {
