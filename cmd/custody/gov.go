@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 
@@ -153,15 +154,11 @@ asks for, and in force once a final checkpoint of that policy covers the adoptio
 A newer proposal of your association takes the place of its older one.`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := a.session()
+			s, policy, err := a.governanceSession(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			policy, err := s.GetPolicy(cmd.Context(), client.Linearizable)
-			if err != nil {
-				return err
-			}
 			if quorum == 0 {
 				quorum = policy.Quorum
 			}
@@ -172,7 +169,7 @@ A newer proposal of your association takes the place of its older one.`,
 					return err
 				}
 			}
-			fmt.Fprintf(a.err, "This proposes, in the name of your association: quorum %d%s.\n", quorum, keysText(keys))
+			fmt.Fprintf(a.err, "This proposes, in the name of your association: quorum %d%s\n", quorum, keysText(keys))
 			if err := a.agree(yes); err != nil {
 				return err
 			}
@@ -194,7 +191,7 @@ func keysText(keys *client.NodeKeys) string {
 		return ", and no other keys"
 	}
 	text := func(key sign.PrivateKey) string { return ledger.KeyText(key.Public()) }
-	return fmt.Sprintf(", and new keys of node %s:\n  log key        %s\n  cosigner key   %s\n  statement key  %s\n", keys.Node, text(keys.Log), text(keys.Cosigner), text(keys.Statement))
+	return fmt.Sprintf(", and new keys of node %s:\n  log key        %s\n  cosigner key   %s\n  statement key  %s", keys.Node, text(keys.Log), text(keys.Cosigner), text(keys.Statement))
 }
 
 func (a *app) govApproveCommand() *cobra.Command {
@@ -210,15 +207,11 @@ Compare new keys with those that the other association reads to you.`,
 			if err != nil {
 				return err
 			}
-			s, err := a.session()
+			s, policy, err := a.governanceSession(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			policy, err := s.GetPolicy(cmd.Context(), client.Linearizable)
-			if err != nil {
-				return err
-			}
 			for _, p := range policy.Proposals {
 				if bytes.Equal(p.EventId, id[:]) {
 					shown := newGovernance(&custodyv1.GetPolicyResponse{Proposals: []*custodyv1.PolicyProposal{p}}, s.Genesis())
@@ -237,6 +230,20 @@ Compare new keys with those that the other association reads to you.`,
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask before signing")
 	return cmd
+}
+
+// governanceSession opens the key and asks a node for the policy.
+func (a *app) governanceSession(ctx context.Context) (*session, *custodyv1.GetPolicyResponse, error) {
+	s, err := a.session()
+	if err != nil {
+		return nil, nil, err
+	}
+	policy, err := s.GetPolicy(ctx, client.Linearizable)
+	if err != nil {
+		s.Close()
+		return nil, nil, err
+	}
+	return s, policy, nil
 }
 
 // agree asks before something is signed in the name of an association.

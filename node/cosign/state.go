@@ -237,8 +237,8 @@ func (s *Cosigner) gather(ctx context.Context, least, after uint64, request *cus
 		if finalErr != nil {
 			return nil, finalErr
 		}
-		request.Size = final.Size
-		statement, err = s.gatherOnce(ctx, after, request, payloadType)
+		// A question of an earlier try may still be on its way to a node.
+		statement, err = s.gatherOnce(ctx, after, &custodyv1.StateRequest{Size: final.Size, Of: request.Of}, payloadType)
 		switch ReasonOf(err) {
 		case MovedOn, NoQuorum:
 		case ItemMoved:
