@@ -41,10 +41,11 @@ func (a *app) exportCommand() *cobra.Command {
 checkpoint, and the tiles of C2SP tlog-tiles with all hashes and entries. The tree is
 computed anew from the entries and must give the signed root, or nothing counts.
 
-A folder that was exported before is extended; one that is of another ledger, does
-not fit its own checkpoint, or holds another history, is refused. An export that broke
-off is gone on with. The entries hold every member's trade: keep the folder
-accordingly.`,
+A folder that was exported before is extended; one that is of another ledger, whose
+newest tiles do not fit its checkpoint, or that holds another history, is refused. The
+older tiles are taken as they are: 'custody audit --dir DIR' verifies all of them. An
+export that broke off is gone on with. The entries hold every member's trade: keep the
+folder accordingly.`,
 		Args: arguments("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.export(cmd.Context(), args[0], data) },
 	}
