@@ -43,7 +43,11 @@ type app struct {
 	partyText      string
 	output         string
 	timeout        time.Duration
-	waitFinal      bool // --wait
+
+	// late is what a command that did its work and printed it ends with all the
+	// same: it is recorded, and not final in time.
+	late      error
+	waitFinal bool // --wait
 }
 
 // run executes one command line and gives the exit code.
@@ -54,6 +58,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = a.late
+	}
 	if err != nil {
 		a.report(err)
 	}
@@ -68,8 +75,8 @@ func (a *app) root() *cobra.Command {
 trade associations run together. Everything you write is signed with your key.
 
 Exit codes: 0 done, 1 wrong use or a local error, 2 refused by the ledger,
-3 no node could be reached, 4 outcome unknown (sending again is safe),
-5 something does not verify.`,
+3 no node could be reached, 4 outcome unknown, or recorded and not final in time
+(sending again is safe), 5 something does not verify.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {

@@ -116,8 +116,11 @@ func (a *app) receipt(ctx context.Context, c *client.Client, query client.Receip
 	if signed != nil {
 		r.Proven, r.TreeSize, r.TreeRoot = true, tree.Size, tree.Root.String()
 	}
-	if state.Proof != nil {
+	switch {
+	case state.Proof != nil:
 		r.State, r.Final = "final", newFinalAt(state.Proof.Final)
+	case query.WaitFinal:
+		a.late = notFinal(query.Event, a.timeout)
 	}
 	if flags.proof != "" {
 		if state.Proof == nil {

@@ -157,10 +157,18 @@ func scriptNetwork(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-func scriptStopNetwork(ts *testscript.TestScript, _ bool, _ []string) {
+// scriptStopNetwork stops all nodes, or the one of the given number.
+func scriptStopNetwork(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ts.Check(ts.Value(networkKey{}).(*running).Stop(ctx))
+	net := ts.Value(networkKey{}).(*running)
+	if len(args) == 0 {
+		ts.Check(net.Stop(ctx))
+		return
+	}
+	number, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Check(net.Nodes()[number-1].Stop(ctx))
 }
 
 func scriptExits(ts *testscript.TestScript, _ bool, args []string) {

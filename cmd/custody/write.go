@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -140,15 +141,17 @@ func (a *app) record(ctx context.Context, c *client.Client, event ledger.SignedE
 	if proof != nil {
 		w.State, w.Final = "final", newFinalAt(proof.Final)
 	} else {
-		a.note("It is recorded, and was not final within %v; 'custody receipt %s --wait final' goes on waiting.", a.timeout, receipt.Event)
+		a.late = notFinal(receipt.Event, a.timeout)
 	}
 	return w, nil
 }
 
-// note says something beside a result, to people only.
-func (a *app) note(format string, args ...any) {
-	if a.output != "json" {
-		fmt.Fprintf(a.err, format+"\n", args...)
+// notFinal is the end of a command that waited for final in vain: what it wrote
+// is recorded, and whoever asked for final must not go on as if it were.
+func notFinal(event ledger.EventID, waited time.Duration) error {
+	return &coded{
+		code: exitUnknown, error: fmt.Errorf("event %s is recorded, and was not final within %v", event, waited),
+		hint: fmt.Sprintf("'custody receipt %s --wait final' goes on waiting.", event),
 	}
 }
 
