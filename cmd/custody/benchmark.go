@@ -47,6 +47,12 @@ func (a *app) bench(ctx context.Context, config bench.Config, jsonPath string) e
 	if _, err := os.Stat(config.Program); err != nil {
 		return fmt.Errorf("the nodes run the custodyd beside this program: %w; build it with make build", err)
 	}
+	if config.Plain != "" {
+		// The nodes run in folders of their own.
+		if config.Plain, err = filepath.Abs(config.Plain); err != nil {
+			return err
+		}
+	}
 	config.Step = func(step string) { fmt.Fprintln(a.err, step) }
 	report, err := bench.Run(ctx, config)
 	if err != nil {

@@ -464,9 +464,7 @@ func TestALateRecallStopsSigning(t *testing.T) {
 		n := w.nodes[1]
 		must(t, n.cosigner.Close())
 		n.size, n.signed, n.final, n.finalSize = 2, nil, nil, 0 // an old copy of its folder
-		honest := w.nodes[0].cosigner.notes.newest["node-1"]
-		delete(w.nodes[0].cosigner.notes.newest, "node-1") // as after a restart with nothing that is final
-		w.nodes[0].final = nil
+		honest := w.nodes[0].forget("node-1")
 		w.setCut("node-2", true)
 		n.start(Config{})
 		must(t, n.cosigner.Recall(t.Context(), 5*time.Second))

@@ -254,6 +254,20 @@ func (n *testNode) Final() ([]byte, error) {
 	return n.final, nil
 }
 
+// forget leaves a node as after a restart with nothing that is final, and gives
+// the note of another node that it no longer knows.
+func (n *testNode) forget(node string) *checkpoint.Note {
+	known := &n.cosigner.notes
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	note := known.newest[node]
+	delete(known.newest, node)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.final = nil
+	return note
+}
+
 func (n *testNode) SignedHead() (store.SignedHead, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
