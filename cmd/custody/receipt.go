@@ -126,7 +126,7 @@ func (a *app) receipt(ctx context.Context, c *client.Client, query client.Receip
 		if state.Proof == nil {
 			return &coded{code: exitRefused, error: fmt.Errorf("event %s is recorded and not final yet, so there is no proof to write", query.Event), hint: "Say --wait final."}
 		}
-		if err := writeWhole(flags.proof, state.Proof.Text); err != nil {
+		if err := keyfile.Write(flags.proof, state.Proof.Text, 0o644); err != nil {
 			return fmt.Errorf("--proof %s: %w", flags.proof, err)
 		}
 		r.ProofFile = flags.proof
@@ -184,7 +184,7 @@ func saveEvent(dir string, signed ledger.SignedEvent) (files []string, err error
 	write := func(name string, b []byte) {
 		if err == nil {
 			path := filepath.Join(dir, name)
-			err = writeWhole(path, b)
+			err = keyfile.Write(path, b, 0o644)
 			files = append(files, path)
 		}
 	}
@@ -207,26 +207,4 @@ func notRecorded(id ledger.EventID, state *client.ReceiptState) error {
 		err = fmt.Errorf("event %s is not recorded and never will be: none of %d entries up to ledger time %s, which is past its not_after, holds it", id, state.At.Size, words.Time(state.At.LedgerTime))
 	}
 	return &coded{code: exitRefused, error: err}
-}
-
-// writeWhole writes a file, or replaces it, so that after a crash it is the old
-// or the new one.
-func writeWhole(path string, b []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return keyfile.SyncDir(filepath.Dir(path))
 }

@@ -8,9 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
+	"github.com/custodyledger/custodyledger/ledger/merkle/tile"
 	"github.com/custodyledger/custodyledger/node/localnet"
 )
 
@@ -125,39 +126,35 @@ func follow(ctx context.Context, base string) {
 		case <-ctx.Done():
 			return
 		}
-		note, err := fetch(ctx, base+"/checkpoint")
-		lines := strings.SplitN(note, "\n", 3)
-		var size uint64
-		if err != nil || len(lines) < 3 {
+		b, err := fetch(ctx, base+"/"+tile.CheckpointPath)
+		if err != nil {
 			continue
 		}
-		if _, err := fmt.Sscan(lines[1], &size); err != nil {
+		note, err := checkpoint.ParseNote(b)
+		if err != nil {
 			continue
 		}
-		for ; next < size/256; next++ {
-			path := fmt.Sprintf("x%03d/%03d", next/1000, next%1000)
-			if next < 1000 {
-				path = fmt.Sprintf("%03d", next)
+		for ; next < note.Size/tile.Width; next++ {
+			for _, t := range []tile.Tile{{Index: next, Width: tile.Width}, {Entries: true, Index: next, Width: tile.Width}} {
+				fetch(ctx, base+"/"+t.Path())
 			}
-			fetch(ctx, base+"/tile/0/"+path)
-			fetch(ctx, base+"/tile/entries/"+path)
 		}
 	}
 }
 
-func fetch(ctx context.Context, url string) (string, error) {
+func fetch(ctx context.Context, url string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %s", url, response.Status)
 	}
-	return string(body), err
+	return body, err
 }
