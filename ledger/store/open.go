@@ -95,7 +95,7 @@ func openPebble(dir string, opts Options, adapt func(*pebble.Options)) (*Store, 
 	if err != nil {
 		return nil, err
 	}
-	p.Cache = pebble.NewCache(opts.CacheBytes)
+	p.Cache = pebble.NewCache(opts.pebbleCacheBytes())
 	s := &Store{failure: f, readOnly: opts.ReadOnly, cache: p.Cache, cached: newStateCache(), tree: newTreeCache()}
 	disk := &failStopFS{FS: p.FS, failure: f}
 	p.FS = disk

@@ -19,7 +19,9 @@ type Options struct {
 	// ReadOnly opens a folder, or a copy of one, for an audit: nothing in it is
 	// changed, whatever was lost in a crash is lost for the reader only.
 	ReadOnly bool
-	// CacheBytes bounds the cache of blocks; 0 means CacheBytesDefault.
+	// CacheBytes is how much of the cache of blocks is left while one table in
+	// memory fills and another one is written out; 0 means CacheBytesDefault. With
+	// one table alone it takes as much more as that table has.
 	CacheBytes int64
 	// MemTableBytes is the size of one table in memory, of which there may be
 	// four; 0 means MemTableBytesDefault.
@@ -82,6 +84,12 @@ func (o Options) pebbleOptions(f *failure) *pebble.Options {
 	}
 	return p
 }
+
+// pebbleCacheBytes is the size of the cache as Pebble counts it: each table in
+// memory takes its own size away from it. With CacheBytes alone the two that there
+// are while one is written out left nothing of 64 MiB, and every lookup read the
+// filter and the index of every table from the disk again.
+func (o Options) pebbleCacheBytes() int64 { return o.CacheBytes + 2*int64(o.MemTableBytes) }
 
 func (o Options) withDefaults() Options {
 	if o.FS == nil {
