@@ -31,22 +31,28 @@ type Cost struct {
 // smaller than what a shared machine does to one round.
 const costRounds = 7
 
-// costs runs every kind of append on two ledgers in turn: A B, B A, A B, …
-func (b *bencher) costs(ctx context.Context, plainProgram string) ([]Cost, error) {
-	dir, err := os.MkdirTemp("", "custody-bench-plain-")
+// costs runs every kind of append on two ledgers in turn: A B, B A, A B, … Both
+// are founded for it: a ledger that has grown writes more an event than a fresh one.
+func costs(ctx context.Context, config Config) ([]Cost, error) {
+	dir, err := os.MkdirTemp("", "custody-bench-cost-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	net, err := localnet.Run(ctx, localnet.Options{Dir: filepath.Join(dir, "net"), Program: plainProgram})
-	if err != nil {
-		return nil, fmt.Errorf("start a ledger without cosigning and signed proposals: %w", err)
+	var both [2]*bencher
+	for i, program := range []string{config.Program, config.Plain} {
+		net, err := localnet.Run(ctx, localnet.Options{Dir: filepath.Join(dir, fmt.Sprint(i)), Program: program})
+		if err != nil {
+			return nil, fmt.Errorf("start a ledger to measure costs, of %s: %w", program, err)
+		}
+		defer net.Close()
+		both[i] = &bencher{config: config, net: net, leaderFirst: true}
+		if err := both[i].admit(ctx); err != nil {
+			return nil, err
+		}
 	}
-	defer net.Close()
-	plain := &bencher{config: b.config, net: net}
-	if err := plain.admit(ctx); err != nil {
-		return nil, err
-	}
+	b, plain := both[0], both[1]
+	var mirror follower
 	kinds := []struct {
 		name    string
 		clients int
@@ -63,7 +69,7 @@ func (b *bencher) costs(ctx context.Context, plainProgram string) ([]Cost, error
 			b.config.Step(fmt.Sprintf("cost, round %d of %d: %s, %d clients", n+1, costRounds, kind.name, kind.clients))
 			measure := []func() error{
 				func() error {
-					r, err := b.followed(ctx, kind.run)
+					r, err := b.followed(ctx, &mirror, kind.run)
 					with = append(with, r)
 					return err
 				},
@@ -100,13 +106,13 @@ func newCost(name string, clients int, with, without []round) Cost {
 
 // followed runs a load while somebody follows the checkpoints and tiles of one
 // node, as a mirror does.
-func (b *bencher) followed(ctx context.Context, run func(*bencher) (round, error)) (round, error) {
+func (b *bencher) followed(ctx context.Context, mirror *follower, run func(*bencher) (round, error)) (round, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		follow(ctx, "http://"+b.net.Nodes()[0].HTTPAddress)
+		mirror.follow(ctx, "http://"+b.net.Nodes()[0].HTTPAddress)
 	}()
 	r, err := run(b)
 	cancel()
@@ -114,12 +120,15 @@ func (b *bencher) followed(ctx context.Context, run func(*bencher) (round, error
 	return r, err
 }
 
+// follower mirrors the tiles of one ledger. It keeps its place: what came last in
+// one round is fetched in the next, and nothing twice.
+type follower struct{ next uint64 } // index of the next full tile of level 0
+
 // follow reads the checkpoint each second and the full tiles of hashes and
 // entries that have come since.
-func follow(ctx context.Context, base string) {
+func (f *follower) follow(ctx context.Context, base string) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var next uint64
 	for {
 		select {
 		case <-tick.C:
@@ -134,12 +143,20 @@ func follow(ctx context.Context, base string) {
 		if err != nil {
 			continue
 		}
-		for ; next < note.Size/tile.Width; next++ {
-			for _, t := range []tile.Tile{{Index: next, Width: tile.Width}, {Entries: true, Index: next, Width: tile.Width}} {
-				fetch(ctx, base+"/"+t.Path())
-			}
+		for f.next < note.Size/tile.Width && f.take(ctx, base) == nil {
+			f.next++
 		}
 	}
+}
+
+// take fetches the next tile of hashes and that of its entries.
+func (f *follower) take(ctx context.Context, base string) error {
+	for _, t := range []tile.Tile{{Index: f.next, Width: tile.Width}, {Entries: true, Index: f.next, Width: tile.Width}} {
+		if _, err := fetch(ctx, base+"/"+t.Path()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func fetch(ctx context.Context, url string) ([]byte, error) {

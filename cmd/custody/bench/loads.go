@@ -108,7 +108,7 @@ func (b *bencher) reads(ctx context.Context, clients int) (round, error) {
 
 // calls has each client make one call after the other until the round is over.
 func (b *bencher) calls(ctx context.Context, clients int, call func(context.Context, *client.Client) (bool, error)) (round, error) {
-	connections, err := b.connect(min(clients, connectionsMax))
+	connections, err := b.connect(ctx, min(clients, connectionsMax))
 	if err != nil {
 		return round{}, err
 	}
@@ -147,7 +147,7 @@ func (b *bencher) streamed(ctx context.Context, clients int) (round, error) {
 	if err != nil {
 		return round{}, err
 	}
-	connections, err := b.connect(min(clients, connectionsMax))
+	connections, err := b.connect(ctx, min(clients, connectionsMax))
 	if err != nil {
 		return round{}, err
 	}
