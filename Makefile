@@ -14,7 +14,7 @@ TOOLS        := bin/tools
 TOOL_SOURCES := scripts/tools/go.mod scripts/tools/go.sum $(wildcard scripts/tools/*/*.go)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check generate bench fuzz clean
+.PHONY: help build demo test check generate bench fuzz histories clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: build ## measure appends, reads and an audit on three nodes of this machi
 
 fuzz: ## run every fuzz test for FUZZTIME, by default 10s
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+histories: ## compare N random histories of the trade (100000) with the naive model
+	$(GO) test -count 1 -timeout 6h -run '^TestHistories$$' -v ./node/workload -histories $(or $(N),100000) $(ARGS)
 
 clean: ## remove what was built
 	rm -rf bin

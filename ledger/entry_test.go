@@ -90,7 +90,7 @@ func TestEntryRefused(t *testing.T) {
 		{"kind 0", func(b []byte) []byte { b[1] = 0; return b }},
 		{"kind 5", func(b []byte) []byte { b[1] = 5; return b }},
 		{"kind 255", func(b []byte) []byte { b[1] = 255; return b }},
-		{"503 links", func(b []byte) []byte {
+		{"one link too many", func(b []byte) []byte {
 			binary.BigEndian.PutUint16(b[50:], LinksMax+1)
 			return slices.Insert(b, 52, make([]byte, (LinksMax+1)*8)...)
 		}},

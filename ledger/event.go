@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"crypto/sha256"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -51,9 +52,11 @@ type Event struct {
 	NotAfter    uint64 // unix milliseconds
 	Group       *Group // nil outside a group
 	Commitments []Commitment
-	// Item is the item the event moves; nil for events about parties, keys and
-	// policies and for a registration, which creates its item.
-	Item *ItemRef
+	// Items are the items that the event advances, each with the last event on it, in
+	// the order in which they stand in the event: one for a movement, many for a change
+	// of matter, none for events about parties, keys and policies, for a registration,
+	// and for what is said about an item without moving it.
+	Items []ItemRef
 	// Body is one of the body messages of custodyv1.Event, such as
 	// *custodyv1.Offer. Byte fields of fixed length have that length.
 	Body any
@@ -85,7 +88,7 @@ func DecodeEvent(rulesVersion uint32, signed SignedEvent) (*Event, *Rejection) {
 		NotAfter:     message.NotAfterMs,
 		signingBytes: signingBytes,
 	}
-	event.Body, event.Item = body(&message)
+	event.Body, event.Items = body(&message)
 	if rejection := event.setSigners(message.Signers); rejection != nil {
 		return nil, rejection
 	}
@@ -95,10 +98,14 @@ func DecodeEvent(rulesVersion uint32, signed SignedEvent) (*Event, *Rejection) {
 	if rejection := event.setCommitments(message.Commitments); rejection != nil {
 		return nil, rejection
 	}
+	if rejection := event.checkItems(); rejection != nil {
+		return nil, rejection
+	}
 	return event, nil
 }
 
-func body(message *custodyv1.Event) (any, *ItemRef) {
+// body gives the event's body and the items that it advances.
+func body(message *custodyv1.Event) (any, []ItemRef) {
 	switch b := message.Body.(type) {
 	case *custodyv1.Event_PartyAdmit:
 		return b.PartyAdmit, nil
@@ -117,25 +124,78 @@ func body(message *custodyv1.Event) (any, *ItemRef) {
 	case *custodyv1.Event_ItemRegister:
 		return b.ItemRegister, nil
 	case *custodyv1.Event_ItemVoid:
-		return b.ItemVoid, itemRef(b.ItemVoid.Item)
+		return b.ItemVoid, itemRefs(b.ItemVoid.Item)
+	case *custodyv1.Event_Reweigh:
+		return b.Reweigh, itemRefs(b.Reweigh.Item)
+	case *custodyv1.Event_Correct:
+		return b.Correct, itemRefs(b.Correct.Item)
 	case *custodyv1.Event_Offer:
-		return b.Offer, itemRef(b.Offer.Item)
+		return b.Offer, itemRefs(b.Offer.Item)
 	case *custodyv1.Event_Accept:
-		return b.Accept, itemRef(b.Accept.Item)
+		return b.Accept, itemRefs(b.Accept.Item)
 	case *custodyv1.Event_Decline:
-		return b.Decline, itemRef(b.Decline.Item)
+		return b.Decline, itemRefs(b.Decline.Item)
 	case *custodyv1.Event_Withdraw:
-		return b.Withdraw, itemRef(b.Withdraw.Item)
+		return b.Withdraw, itemRefs(b.Withdraw.Item)
 	case *custodyv1.Event_Release:
-		return b.Release, itemRef(b.Release.Item)
+		return b.Release, itemRefs(b.Release.Item)
 	case *custodyv1.Event_Reenter:
-		return b.Reenter, itemRef(b.Reenter.Item)
+		return b.Reenter, itemRefs(b.Reenter.Item)
+	case *custodyv1.Event_Reclaim:
+		return b.Reclaim, itemRefs(b.Reclaim.Item)
+	case *custodyv1.Event_Share:
+		return b.Share, itemRefs(b.Share.Item)
+	case *custodyv1.Event_BorderCross:
+		return b.BorderCross, itemRefs(b.BorderCross.Item)
+	case *custodyv1.Event_Incident:
+		return b.Incident, itemRefs(b.Incident.Item)
+	case *custodyv1.Event_Transform:
+		refs := append(itemRefs(b.Transform.Inputs...), itemRefs(b.Transform.Removed...)...)
+		for _, filing := range b.Transform.Filings {
+			refs = append(refs, itemRefs(filing.Item)...)
+		}
+		return b.Transform, refs
+	case *custodyv1.Event_Attest:
+		return b.Attest, nil
+	case *custodyv1.Event_AttestWithdraw:
+		return b.AttestWithdraw, nil
+	case *custodyv1.Event_Dispute:
+		return b.Dispute, nil
+	case *custodyv1.Event_Ruling:
+		return b.Ruling, nil
+	case *custodyv1.Event_Hold:
+		return b.Hold, nil
+	case *custodyv1.Event_HoldRelease:
+		return b.HoldRelease, nil
 	}
 	panic("ledger: the field table permits a body that this binary does not know")
 }
 
-func itemRef(ref *custodyv1.ItemRef) *ItemRef {
-	return &ItemRef{Item: ItemID(ref.Item), Prev: EventID(ref.Prev)}
+// checkItems refuses a change of matter that names an item twice or too many.
+func (e *Event) checkItems() *Rejection {
+	transform, ok := e.Body.(*custodyv1.Transform)
+	if !ok {
+		return nil
+	}
+	if n := len(e.Items) + len(transform.Outputs); n > ChangeItemsMax {
+		return RejectField(TooLarge, "transform", "%d items in and out, at most %d", n, ChangeItemsMax)
+	}
+	seen := make(map[ItemID]bool, len(e.Items))
+	for _, ref := range e.Items {
+		if seen[ref.Item] {
+			return RejectField(RepeatedField, "transform.inputs", "item %s stands twice", ref.Item)
+		}
+		seen[ref.Item] = true
+	}
+	return nil
+}
+
+func itemRefs(refs ...*custodyv1.ItemRef) []ItemRef {
+	items := make([]ItemRef, len(refs))
+	for i, ref := range refs {
+		items[i] = ItemRef{Item: ItemID(ref.Item), Prev: EventID(ref.Prev)}
+	}
+	return items
 }
 
 func (e *Event) setSigners(signers [][]byte) *Rejection {
@@ -210,12 +270,26 @@ func (e *Event) Subject() PartyID {
 	return NewPartyID(first.ID())
 }
 
-// Output gives the item that a registration creates; false for other events.
-func (e *Event) Output() (ItemID, bool) {
-	if _, ok := e.Body.(*custodyv1.ItemRegister); !ok {
-		return ItemID{}, false
+// Outputs lists the items that the event creates, in the order of their positions:
+// the one of a registration, those of a change of matter, and the part that an
+// acceptance separates.
+func (e *Event) Outputs() []ItemID {
+	outputs := 0
+	switch b := e.Body.(type) {
+	case *custodyv1.ItemRegister:
+		outputs = 1
+	case *custodyv1.Transform:
+		outputs = len(b.Outputs)
+	case *custodyv1.Accept:
+		if b.Received != nil {
+			outputs = 1
+		}
 	}
-	return NewItemID(e.ID, 0), true
+	ids := make([]ItemID, outputs)
+	for i := range ids {
+		ids[i] = NewItemID(e.ID, uint32(i))
+	}
+	return ids
 }
 
 // Kind is the kind of entry that holds the event.
@@ -228,18 +302,46 @@ func (e *Event) Kind() Kind {
 }
 
 // Parties lists the parties to whose records the entry of this event links: the
-// one that acts, then the other one that the event names, if it names one. A
-// party that it admits has no earlier record and is not among them.
+// one that acts, then the others that the event names, each once, in the order in
+// which they stand in it. A party that it admits has no earlier record and is not
+// among them.
 func (e *Event) Parties() []PartyID {
+	parties := []PartyID{e.Party}
+	name := func(ids ...[]byte) {
+		for _, id := range ids {
+			if len(id) > 0 && !slices.Contains(parties, PartyID(id)) {
+				parties = append(parties, PartyID(id))
+			}
+		}
+	}
 	switch b := e.Body.(type) {
 	case *custodyv1.PartySponsor:
-		return []PartyID{e.Party, PartyID(b.Party)}
+		name(b.Party)
 	case *custodyv1.PartySuspend:
-		return []PartyID{e.Party, PartyID(b.Party)}
+		name(b.Party)
 	case *custodyv1.Offer:
-		return []PartyID{e.Party, PartyID(b.To)}
+		name(b.To, b.Agent)
+	case *custodyv1.Accept:
+		name(b.From)
+	case *custodyv1.Reclaim:
+		name(b.From, b.Association)
+	case *custodyv1.Share:
+		for _, owner := range b.Owners {
+			name(owner.Party)
+		}
+		name(b.Leaving...)
+	case *custodyv1.Correct:
+		name(b.Holder)
+	case *custodyv1.AttestWithdraw:
+		name(b.Attestor)
+	case *custodyv1.Ruling:
+		name(b.Second)
+	case *custodyv1.Hold:
+		name(b.Second)
+	case *custodyv1.HoldRelease:
+		name(b.Second)
 	}
-	return []PartyID{e.Party}
+	return parties
 }
 
 // ItemLinks gives those of its entry's links that are about the items of Names.
@@ -252,12 +354,40 @@ func (e *Event) ItemLinks(links []uint64) []uint64 {
 	return links[parties:]
 }
 
-// Names lists the items whose history the entry of this event links to: those
-// it moves, in the order in which they stand in the event. An item it creates
-// has no earlier entry and is not among them.
+// Names lists the items whose history the entry of this event links to: those it
+// advances, or the one that it is about, in the order in which they stand in the
+// event. An item it creates has no earlier entry and is not among them.
 func (e *Event) Names() []ItemID {
-	if e.Item == nil {
-		return nil
+	if about := e.about(); about != nil {
+		return []ItemID{ItemID(about)}
 	}
-	return []ItemID{e.Item.Item}
+	names := make([]ItemID, len(e.Items))
+	for i, ref := range e.Items {
+		names[i] = ref.Item
+	}
+	return names
+}
+
+// Touches lists the items in whose history the entry of this event stands: those of
+// Names, then those of Outputs.
+func (e *Event) Touches() []ItemID { return append(e.Names(), e.Outputs()...) }
+
+// about gives the item of an event that says something about it and does not
+// advance it.
+func (e *Event) about() []byte {
+	switch b := e.Body.(type) {
+	case *custodyv1.Attest:
+		return b.Item
+	case *custodyv1.AttestWithdraw:
+		return b.Item
+	case *custodyv1.Dispute:
+		return b.Item
+	case *custodyv1.Ruling:
+		return b.Item
+	case *custodyv1.Hold:
+		return b.Item
+	case *custodyv1.HoldRelease:
+		return b.Item
+	}
+	return nil
 }

@@ -103,11 +103,11 @@ func TestEventBytesMax(t *testing.T) {
 	if rejection == nil || rejection.Reason != Malformed {
 		t.Error(rejection)
 	}
-	// The largest registration that the table permits stays below the limit, so
+	// The largest registration without a bill that the table permits stays below the limit, so
 	// that its limits, and not its size, refuse an event.
 	message := keyAddMessage(testKey("a").Public())
 	word := strings.Repeat("W", StringBytesMax)
-	component := &custodyv1.OriginComponent{Micrograms: MassMicrogramsMax, Kind: 6, Evidence: 1, Mine: word, Producer: word, StateOwnership: 4}
+	component := &custodyv1.OriginComponent{Micrograms: MassMicrogramsMax, Kind: 6, Mine: word, Producer: word, StateOwnership: 4}
 	for range CountriesMax {
 		component.Countries = append(component.Countries, "BW")
 	}

@@ -26,6 +26,11 @@ const (
 	ed25519Bytes = 33
 	codeBytesMax = 32
 	permyriadMax = 100_000 // ten times the width
+	finenessMax  = 10_000
+	hsDigits     = 6
+	metalsV1     = 11 // the metals of this rules version
+
+	treatmentCodesV1 = " N E B C D F FH G H HP I L O R U W ASBL SYN IMIT "
 )
 
 func identifier(r rune) bool {
@@ -74,6 +79,18 @@ func nested(n protowire.Number, name string, m *message) field {
 func country(n protowire.Number, name string) field {
 	return field{number: n, name: name, shape: shapeString, size: 2, alphabet: upperLetter}
 }
+func digits(n protowire.Number, name string, size int) field {
+	return field{number: n, name: name, shape: shapeString, size: size, alphabet: digit}
+}
+
+// decimal is a number as it was declared: digits and a point.
+func decimal(n protowire.Number, name string) field {
+	return field{number: n, name: name, shape: shapeString, max: DeclaredBytesMax, alphabet: digitOrPoint}
+}
+
+func digit(r rune) bool        { return r >= '0' && r <= '9' }
+func digitOrPoint(r rune) bool { return digit(r) || r == '.' }
+
 func name(n protowire.Number, fieldName string) field {
 	return field{number: n, name: fieldName, shape: shapeString, max: StringBytesMax, alphabet: latinName}
 }
@@ -135,21 +152,36 @@ var (
 		number(3, "count", GroupEventsMax).must(),
 	}}
 	commitmentV1 = &message{name: "Commitment", fields: []field{
-		choice(1, "field", 6).must(),
+		choice(1, "field", 8).must(),
 		fixed(2, "hash", hashBytes).must(),
 	}}
 	massV1 = &message{name: "Mass", fields: []field{
 		number(1, "micrograms", MassMicrogramsMax).must(),
 		choice(2, "basis", 3).must(),
+		decimal(3, "declared"),
+		choice(4, "unit", 9),
+	}}
+	portionV1 = &message{name: "Portion", fields: []field{
+		number(1, "micrograms", MassMicrogramsMax).must(),
+		number(2, "count", PiecesMax),
+	}}
+	constituentV1 = &message{name: "Constituent", fields: []field{
+		choice(1, "metal", metalsV1).must(),
+		number(2, "micrograms", MassMicrogramsMax).must(),
+	}}
+	treatmentsV1 = &message{name: "Treatments", fields: []field{
+		number(1, "list", 9999).must(),
+		term(2, "codes", treatmentCodesV1).upTo(TreatmentsMax).must(),
 	}}
 	originV1 = &message{name: "OriginComponent", fields: []field{
 		number(1, "micrograms", MassMicrogramsMax).must(),
 		choice(2, "kind", 6).must(),
 		country(3, "countries").upTo(CountriesMax),
-		choice(4, "evidence", 1).must(),
 		name(5, "mine"),
 		name(6, "producer"),
 		choice(7, "state_ownership", 4),
+		number(8, "ownership_as_of_ms", timeMax),
+		choice(9, "metal", metalsV1),
 	}}
 	descriptionV1 = &message{name: "Description", fields: []field{
 		term(1, "shape", shapesV1),
@@ -163,9 +195,10 @@ var (
 		number(9, "depth_permyriad", permyriadMax),
 		number(10, "table_permyriad", permyriadMax),
 		fixed(11, "photo_sha256", hashBytes),
+		choice(12, "growth", 6),
 	}}
 	outsideIDV1 = &message{name: "OutsideId", fields: []field{
-		choice(1, "kind", 2).must(),
+		choice(1, "kind", 5).must(),
 		code(2, "issuer").must(),
 		code(3, "number").must(),
 	}}
@@ -206,36 +239,128 @@ var (
 	policyApproveV1 = &message{name: "PolicyApprove", fields: []field{
 		fixed(1, "proposal", hashBytes).must(),
 	}}
+	billLineV1 = &message{name: "BillLine", fields: []field{
+		choice(1, "material", 5).must(),
+		choice(2, "form", 5).must(),
+		choice(3, "nature", 5),
+		nested(4, "mass", massV1).must(),
+		number(5, "count", PiecesMax),
+		choice(6, "count_basis", 2),
+		nested(7, "description", descriptionV1),
+		nested(8, "composition", constituentV1).upTo(metalsV1),
+		choice(9, "stage", 2),
+		nested(10, "treatments", treatmentsV1),
+		nested(11, "origin", originV1).upTo(OriginComponentsMax),
+	}}
 	itemRegisterV1 = &message{name: "ItemRegister", fields: []field{
-		choice(1, "material", 3).must(),
-		choice(2, "form", 2).must(),
-		choice(3, "nature", 5).must(),
+		choice(1, "material", 5),
+		choice(2, "form", 5).must(),
+		choice(3, "nature", 5),
 		nested(4, "mass", massV1).must(),
 		number(5, "count", PiecesMax),
 		nested(6, "description", descriptionV1),
 		choice(7, "acquisition", 4).must(),
-		nested(8, "origin", originV1).upTo(OriginComponentsMax).must(),
+		nested(8, "origin", originV1).upTo(OriginComponentsMax),
 		nested(9, "outside_ids", outsideIDV1).upTo(OutsideIDsMax),
 		fixed(10, "reference", len(Reference{})),
 		country(11, "processed_in"),
 		country(12, "customs_origin"),
 		country(13, "exported_from"),
+		choice(14, "count_basis", 2),
+		nested(15, "composition", constituentV1).upTo(metalsV1),
+		number(16, "fineness_permyriad", finenessMax),
+		choice(17, "stage", 2),
+		nested(18, "treatments", treatmentsV1),
+		digits(19, "hs_code", hsDigits),
+		choice(20, "model", 5),
+		nested(21, "bill", billLineV1).upTo(BillLinesMax),
+		flag(22, "equal_pieces"),
 	}}
 	itemVoidV1 = &message{name: "ItemVoid", fields: []field{
 		nested(1, "item", itemRefV1).must(),
 		choice(2, "reason", 2).must(),
 	}}
+	allocationV1 = &message{name: "Allocation", fields: []field{
+		number(1, "component", math.MaxUint32).must(),
+		number(2, "micrograms", MassMicrogramsMax).must(),
+	}}
+	outputV1 = &message{name: "Output", fields: []field{
+		choice(1, "material", 5),
+		choice(2, "form", 5).must(),
+		choice(3, "nature", 5),
+		nested(4, "mass", massV1).must(),
+		number(5, "count", PiecesMax),
+		choice(6, "count_basis", 2),
+		nested(7, "description", descriptionV1),
+		nested(8, "composition", constituentV1).upTo(metalsV1),
+		number(9, "fineness_permyriad", finenessMax),
+		choice(10, "stage", 2),
+		digits(11, "hs_code", hsDigits),
+		nested(12, "allocation", allocationV1).upTo(OriginComponentsMax),
+		nested(13, "outside_ids", outsideIDV1).upTo(OutsideIDsMax),
+		fixed(14, "reference", len(Reference{})),
+		flag(15, "equal_pieces"),
+		number(16, "bill_line", BillLinesMax),
+	}}
+	balanceV1 = &message{name: "Balance", fields: []field{
+		choice(1, "material", 5).must(),
+		choice(2, "metal", metalsV1),
+		number(3, "loss_micrograms", MassMicrogramsMax),
+		number(4, "gain_micrograms", MassMicrogramsMax),
+		number(5, "shortfall_micrograms", MassMicrogramsMax),
+	}}
+	filingV1 = &message{name: "Filing", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		number(2, "micrograms", MassMicrogramsMax).must(),
+	}}
+	transformV1 = &message{name: "Transform", fields: []field{
+		choice(1, "process", 9).must(),
+		nested(2, "inputs", itemRefV1).upTo(ChangeItemsMax).must(),
+		nested(3, "outputs", outputV1).upTo(ChangeItemsMax),
+		nested(4, "balances", balanceV1).upTo(BalancesMax),
+		nested(5, "additions", billLineV1).upTo(BillLinesMax),
+		nested(6, "removed", itemRefV1).upTo(ChangeItemsMax),
+		nested(7, "filings", filingV1).upTo(ChangeItemsMax),
+		nested(8, "treatments", treatmentsV1),
+		country(9, "country"),
+	}}
+	reweighV1 = &message{name: "Reweigh", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		nested(2, "mass", massV1).must(),
+		number(3, "count", PiecesMax),
+	}}
+	originCorrectionV1 = &message{name: "OriginCorrection", fields: []field{
+		number(1, "component", OriginComponentsMax).must(),
+		country(2, "countries").upTo(CountriesMax),
+	}}
+	correctV1 = &message{name: "Correct", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		choice(2, "reason", 2).must(),
+		fixed(3, "holder", idBytes),
+		nested(4, "description", descriptionV1),
+		nested(5, "outside_ids", outsideIDV1).upTo(OutsideIDsMax),
+		country(6, "processed_in"),
+		country(7, "customs_origin"),
+		country(8, "exported_from"),
+		digits(9, "hs_code", hsDigits),
+		nested(10, "origin", originCorrectionV1).upTo(OriginComponentsMax),
+	}}
 	offerV1 = &message{name: "Offer", fields: []field{
 		nested(1, "item", itemRefV1).must(),
 		fixed(2, "to", idBytes).must(),
-		choice(3, "mode", 4).must(),
+		choice(3, "mode", 8).must(),
 		number(4, "expires_at_ms", timeMax).must(),
 		flag(5, "goods_left"),
-		number(6, "memo_until_ms", timeMax),
+		number(6, "until_ms", timeMax),
+		nested(7, "part", portionV1),
+		fixed(8, "agent", idBytes),
+		flag(9, "may_memo_on"),
 	}}
 	acceptV1 = &message{name: "Accept", fields: []field{
 		nested(1, "item", itemRefV1).must(),
 		fixed(2, "offer", hashBytes).must(),
+		fixed(3, "from", idBytes).must(),
+		nested(4, "received", portionV1),
 	}}
 	declineV1 = &message{name: "Decline", fields: []field{
 		nested(1, "item", itemRefV1).must(),
@@ -248,11 +373,92 @@ var (
 	}}
 	releaseV1 = &message{name: "Release", fields: []field{
 		nested(1, "item", itemRefV1).must(),
-		choice(2, "reason", 2).must(),
+		choice(2, "reason", 6).must(),
 		country(3, "country").must(),
 	}}
 	reenterV1 = &message{name: "Reenter", fields: []field{
 		nested(1, "item", itemRefV1).must(),
+		choice(2, "identity", 4).must(),
+		nested(3, "mass", massV1),
+		number(4, "count", PiecesMax),
+	}}
+	reclaimV1 = &message{name: "Reclaim", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		fixed(2, "from", idBytes).must(),
+		fixed(3, "association", idBytes).must(),
+	}}
+	titlePartV1 = &message{name: "TitlePart", fields: []field{
+		fixed(1, "party", idBytes).must(),
+		number(2, "parts", TitlePartsMax).must(),
+	}}
+	shareV1 = &message{name: "Share", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		nested(2, "owners", titlePartV1).upTo(SignersMax).must(),
+		fixed(3, "leaving", idBytes).upTo(SignersMax),
+	}}
+	borderCrossV1 = &message{name: "BorderCross", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		country(2, "from").must(),
+		country(3, "to").must(),
+		fixed(4, "certificate", hashBytes),
+		digits(5, "hs_code", hsDigits),
+	}}
+	claimMadeV1 = &message{name: "ClaimMade", fields: []field{
+		choice(1, "claim", 9).must(),
+		choice(2, "level", 4).must(),
+	}}
+	attestV1 = &message{name: "Attest", fields: []field{
+		fixed(1, "item", idBytes).must(),
+		choice(2, "kind", 16).must(),
+		flag(3, "own"),
+		name(4, "issuer"),
+		country(5, "country"),
+		code(6, "number"),
+		fixed(7, "document_sha256", hashBytes).must(),
+		number(8, "issued_ms", timeMax),
+		number(9, "expires_ms", timeMax),
+		nested(10, "claims", claimMadeV1).upTo(9).must(),
+		country(11, "countries").upTo(CountriesMax),
+		name(12, "producer"),
+		nested(13, "quantity", portionV1),
+		nested(14, "drawn", portionV1),
+		number(15, "found_count", PiecesMax),
+		choice(16, "found_nature", 5),
+		nested(17, "treatments", treatmentsV1),
+	}}
+	attestWithdrawV1 = &message{name: "AttestWithdraw", fields: []field{
+		fixed(1, "item", idBytes).must(),
+		fixed(2, "attestation", hashBytes).must(),
+		choice(3, "reason", 3).must(),
+		fixed(4, "attestor", idBytes),
+	}}
+	disputeV1 = &message{name: "Dispute", fields: []field{
+		fixed(1, "item", idBytes).must(),
+		choice(2, "ground", 5).must(),
+		fixed(3, "event", hashBytes),
+		fixed(4, "evidence_sha256", hashBytes),
+	}}
+	rulingV1 = &message{name: "Ruling", fields: []field{
+		fixed(1, "item", idBytes).must(),
+		fixed(2, "dispute", hashBytes),
+		nested(3, "outside_id", outsideIDV1),
+		choice(4, "outcome", 3).must(),
+		fixed(5, "second", idBytes),
+	}}
+	holdV1 = &message{name: "Hold", fields: []field{
+		fixed(1, "item", idBytes).must(),
+		choice(2, "authority", 5).must(),
+		fixed(3, "order_sha256", hashBytes).must(),
+		fixed(4, "second", idBytes),
+	}}
+	holdReleaseV1 = &message{name: "HoldRelease", fields: []field{
+		fixed(1, "item", idBytes).must(),
+		fixed(2, "hold", hashBytes).must(),
+		fixed(3, "second", idBytes),
+	}}
+	incidentV1 = &message{name: "Incident", fields: []field{
+		nested(1, "item", itemRefV1).must(),
+		choice(2, "kind", 6).must(),
 	}}
 
 	eventV1 = &message{name: "Event", choiceFirst: 16, choiceLast: 63, fields: []field{
@@ -273,11 +479,24 @@ var (
 		nested(22, "policy_approve", policyApproveV1),
 		nested(32, "item_register", itemRegisterV1),
 		nested(33, "item_void", itemVoidV1),
+		nested(34, "transform", transformV1),
+		nested(35, "reweigh", reweighV1),
+		nested(36, "correct", correctV1),
 		nested(40, "offer", offerV1),
 		nested(41, "accept", acceptV1),
 		nested(42, "decline", declineV1),
 		nested(43, "withdraw", withdrawV1),
 		nested(44, "release", releaseV1),
 		nested(45, "reenter", reenterV1),
+		nested(46, "reclaim", reclaimV1),
+		nested(47, "share", shareV1),
+		nested(48, "border_cross", borderCrossV1),
+		nested(52, "attest", attestV1),
+		nested(53, "attest_withdraw", attestWithdrawV1),
+		nested(54, "dispute", disputeV1),
+		nested(55, "ruling", rulingV1),
+		nested(56, "hold", holdV1),
+		nested(57, "hold_release", holdReleaseV1),
+		nested(58, "incident", incidentV1),
 	}}
 )

@@ -16,9 +16,10 @@ const (
 	GroupEventsMax = 1_000
 	// ChangeItemsMax is the number of items a change of matter may name.
 	ChangeItemsMax = 500
-	// LinksMax is the number of links of an entry: one for each of two parties and
-	// for each item.
-	LinksMax = 2 + ChangeItemsMax
+	// LinksMax is the number of links of an entry: one for each party, of which an
+	// event names at most as many as sign it beside the acting one, and one for each
+	// item.
+	LinksMax = 1 + 2*SignersMax + ChangeItemsMax
 	// HandoverProofMax is the number of hashes of the consistency proof in a
 	// handover: no tree of 2^64 leaves or fewer needs more.
 	HandoverProofMax = 65
@@ -28,6 +29,24 @@ const (
 	OriginComponentsMax = 64
 	// CountriesMax is the number of possible countries of one component.
 	CountriesMax = 64
+	// BillLinesMax is the number of parts without ids of one piece, and of additions.
+	BillLinesMax = 256
+	// ChildrenMax is the number of items set in one piece; a piece can be taken
+	// apart by one event.
+	ChildrenMax = 400
+	// BalancesMax is the number of substances of one change of matter.
+	BalancesMax = 16
+	// TreatmentsMax is the number of treatment codes of one item.
+	TreatmentsMax = 19
+	// TermsMax is how deep goods may be lent on.
+	TermsMax = 8
+	// DisputesMax and HoldsMax are the numbers of open ones on one item.
+	DisputesMax = 16
+	HoldsMax    = 16
+	// TitlePartsMax is the largest number of parts of one owner.
+	TitlePartsMax = 1_000_000
+	// DeclaredBytesMax is the length of a mass as it was declared.
+	DeclaredBytesMax = 24
 	// OutsideIDsMax is the number of outside ids of one item.
 	OutsideIDsMax = 8
 	// StringBytesMax is the length of any string in an event, in bytes.

@@ -83,6 +83,61 @@ const (
 	NotReleaser        Reason = "NOT_RELEASER"        // another party released it
 )
 
+// The whole trade: matter, papers and what comes after.
+const (
+	SetInPiece           Reason = "SET_IN_PIECE"          // it moves with the piece that it is set in
+	ItemConsumed         Reason = "ITEM_CONSUMED"         // a change of matter used it up
+	ItemDestroyed        Reason = "ITEM_DESTROYED"        // it is no more
+	ItemStolen           Reason = "ITEM_STOLEN"           // reported stolen
+	ItemLost             Reason = "ITEM_LOST"             // reported lost
+	ItemHeld             Reason = "ITEM_HELD"             // held by an authority
+	ItemDisputed         Reason = "ITEM_DISPUTED"         // title and matter are disputed
+	OnMemo               Reason = "ON_MEMO"               // the holder has it on memo and may buy it
+	ReceiverIsHolder     Reason = "RECEIVER_IS_HOLDER"    // the receiver holds it already
+	MayNotLend           Reason = "MAY_NOT_LEND"          // the holder may not give it on under this mode
+	PortionInvalid       Reason = "PORTION_INVALID"       // not a part of these goods
+	NotOverdue           Reason = "NOT_OVERDUE"           // the term has not ended, or there is none
+	NotLent              Reason = "NOT_LENT"              // the holder has the goods under no term
+	CountersignerInvalid Reason = "COUNTERSIGNER_INVALID" // not the party that has to countersign
+	SharesInvalid        Reason = "SHARES_INVALID"        // owners that do not fit the title
+	TitleDiffers         Reason = "TITLE_DIFFERS"         // goods of different owners, or under different terms, in one change
+	MaterialMismatch     Reason = "MATERIAL_MISMATCH"     // goods of materials, species or stages that this may not join or make
+	FormInvalid          Reason = "FORM_INVALID"          // a form that the material or process does not have
+	CompositionInvalid   Reason = "COMPOSITION_INVALID"   // metals that do not add up, or where there are none
+	FinenessInvalid      Reason = "FINENESS_INVALID"      // a fineness that does not follow from the composition
+	HSCodeInvalid        Reason = "HS_CODE_INVALID"       // not an HS 2022 code for such goods
+	UnitMismatch         Reason = "UNIT_MISMATCH"         // the declared mass is not the one in micrograms
+	TreatmentInvalid     Reason = "TREATMENT_INVALID"     // a treatment that contradicts what the goods are
+	OutsideIDInvalid     Reason = "OUTSIDE_ID_INVALID"    // not a number of this kind
+	ConservationViolated Reason = "CONSERVATION_VIOLATED" // outputs, loss and differences do not add up to the inputs
+	LossTooLarge         Reason = "LOSS_TOO_LARGE"        // more than this process may lose
+	DifferenceTooLarge   Reason = "DIFFERENCE_TOO_LARGE"  // more than scales differ
+	AllocationInvalid    Reason = "ALLOCATION_INVALID"    // sorted origins that the inputs do not have
+	TooManyOrigins       Reason = "TOO_MANY_ORIGINS"      // more origin components than one item can have
+	ProcessInvalid       Reason = "PROCESS_INVALID"       // inputs or outputs that the process does not have
+	NotPart              Reason = "NOT_PART"              // not a part of the piece
+	CorrectionInvalid    Reason = "CORRECTION_INVALID"    // nothing to correct, or not wider than before
+	BuiltOn              Reason = "BUILT_ON"              // others have built on it
+	PaperInvalid         Reason = "PAPER_INVALID"         // a paper of this kind cannot look so
+	PaperExpired         Reason = "PAPER_EXPIRED"         // the paper is not valid now
+	PaperSpent           Reason = "PAPER_SPENT"           // the paper covers less than that
+	PaperDiffers         Reason = "PAPER_DIFFERS"         // another paper has this number
+	PaperMismatch        Reason = "PAPER_MISMATCH"        // the paper does not fit the item
+	ClaimTooStrong       Reason = "CLAIM_TOO_STRONG"      // a paper of this kind cannot show that
+	NotIssuer            Reason = "NOT_ISSUER"            // the party may not issue such papers
+	UnknownAttestation   Reason = "UNKNOWN_ATTESTATION"   // no such attestation of the item
+	AttestationWithdrawn Reason = "ATTESTATION_WITHDRAWN" // taken back before
+	NotAttestor          Reason = "NOT_ATTESTOR"          // somebody else attested it
+	CertificateRequired  Reason = "CERTIFICATE_REQUIRED"  // rough diamonds cross borders with a Kimberley certificate
+	NotConcerned         Reason = "NOT_CONCERNED"         // no party of the item's record
+	TooManyOpen          Reason = "TOO_MANY_OPEN"         // as many as one item can have, or one by this party already
+	UnknownDispute       Reason = "UNKNOWN_DISPUTE"       // no such open dispute
+	UnknownHold          Reason = "UNKNOWN_HOLD"          // no such open hold
+	UnknownClaim         Reason = "UNKNOWN_CLAIM"         // the outside id is not the item's
+	TwoBodiesRequired    Reason = "TWO_BODIES_REQUIRED"   // two associations decide this
+	IncidentInvalid      Reason = "INCIDENT_INVALID"      // nothing that can befall the item now
+)
+
 // Policy.
 const (
 	PolicyStale     Reason = "POLICY_STALE"     // not based on the policy in force
@@ -165,6 +220,57 @@ var Reasons = []Reason{
 	ItemOutside,
 	ItemNotOutside,
 	NotReleaser,
+	SetInPiece,
+	ItemConsumed,
+	ItemDestroyed,
+	ItemStolen,
+	ItemLost,
+	ItemHeld,
+	ItemDisputed,
+	OnMemo,
+	ReceiverIsHolder,
+	MayNotLend,
+	PortionInvalid,
+	NotOverdue,
+	NotLent,
+	CountersignerInvalid,
+	SharesInvalid,
+	TitleDiffers,
+	MaterialMismatch,
+	FormInvalid,
+	CompositionInvalid,
+	FinenessInvalid,
+	HSCodeInvalid,
+	UnitMismatch,
+	TreatmentInvalid,
+	OutsideIDInvalid,
+	ConservationViolated,
+	LossTooLarge,
+	DifferenceTooLarge,
+	AllocationInvalid,
+	TooManyOrigins,
+	ProcessInvalid,
+	NotPart,
+	CorrectionInvalid,
+	BuiltOn,
+	PaperInvalid,
+	PaperExpired,
+	PaperSpent,
+	PaperDiffers,
+	PaperMismatch,
+	ClaimTooStrong,
+	NotIssuer,
+	UnknownAttestation,
+	AttestationWithdrawn,
+	NotAttestor,
+	CertificateRequired,
+	NotConcerned,
+	TooManyOpen,
+	UnknownDispute,
+	UnknownHold,
+	UnknownClaim,
+	TwoBodiesRequired,
+	IncidentInvalid,
 	PolicyStale,
 	PolicyPending,
 	PolicyUnchanged,

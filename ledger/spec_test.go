@@ -121,6 +121,10 @@ func specType(f *field) string {
 		return "word"
 	case f.alphabet('a'):
 		return "node"
+	case f.alphabet('.'):
+		return "decimal"
+	case !f.alphabet('A'):
+		return "digits"
 	}
 	return "code"
 }

@@ -19,8 +19,10 @@ const (
 
 // Values of Statement.Status.
 const (
-	StatedLive   = 1
-	StatedVoided = 2
+	StatedLive      = 1
+	StatedVoided    = 2
+	StatedConsumed  = 3
+	StatedDestroyed = 4
 )
 
 // Statement is what a node says about one item in the ledger of a final size.
@@ -31,8 +33,16 @@ type Statement struct {
 	Status     uint8
 	Custody    StatedHolder
 	Title      []StatedShare // 1 to StatedSharesMax, the managing owner first
+	Terms      []StatedTerm  // what Custody has it under; at most TermsMax
+	Within     ItemID        // the piece it is set in, whose statement counts; zero if none
 	Contested  bool          // another live item claims one of the same outside ids
-	MemoUntil  uint64        // unix milliseconds; 0 if the item is not on memo
+	Lost       bool
+	Stolen     bool
+	Damaged    bool
+	Disputed   bool
+	Held       bool
+	Micrograms uint64        // mass as last weighed
+	Count      uint32        // 0 if it has none
 	Offers     []StatedOffer // ascending by Index
 	Registered uint64        // index of the registration
 	Last       EventID       // last event on the item
@@ -72,7 +82,24 @@ type StatedOffer struct {
 	ExpiresAt uint64 // unix milliseconds
 	GoodsLeft bool
 	Declined  bool
-	MemoUntil uint64 // unix milliseconds; 0 if none
+	Until     uint64        // unix milliseconds; 0 if none
+	Part      StatedPortion // zero: the whole
+	Agent     PartyID       // zero: none
+	MayMemoOn bool
+}
+
+// StatedPortion is a part of the goods.
+type StatedPortion struct {
+	Micrograms uint64
+	Count      uint32
+}
+
+// StatedTerm is what a holder has goods under that it does not own.
+type StatedTerm struct {
+	Mode      custodyv1.Mode
+	From      PartyID
+	Until     uint64 // unix milliseconds; 0 for no end
+	MayMemoOn bool
 }
 
 const (
@@ -80,16 +107,26 @@ const (
 	holderOutside = 2
 
 	flagContested = 1
+	flagLost      = 2
+	flagStolen    = 4
+	flagDamaged   = 8
+	flagDisputed  = 16
+	flagHeld      = 32
+	flagsItem     = 63
 
 	flagGoodsLeft = 1
 	flagDeclined  = 2
+	flagMayMemoOn = 4
 )
 
 // Payload gives the bytes that are signed under sign.StatementPayloadType:
 //
 //	ledger 32 | item 20 | status u8 | custody holder
-//	| title u8, each: parts u32, holder | flags u8 | memo_until u64
-//	| offers u8, each: event 32, index u64, from 20, to 20, mode u8, expires u64, flags u8, memo_until u64
+//	| title u8, each: parts u32, holder
+//	| terms u8, each: mode u8, from 20, until u64, flags u8
+//	| within 20 | flags u8 | micrograms u64 | count u32
+//	| offers u8, each: event 32, index u64, from 20, to 20, mode u8, expires u64, flags u8, until u64,
+//	  part micrograms u64, part count u32, agent 20
 //	| registered u64 | last event 32 | last index u64 | size u64 | root 32 | time u64
 //	holder: 1 u8, party 20, or 2 u8, reason u8, country 2, since u64, released by 20
 func (s Statement) Payload() []byte {
@@ -102,8 +139,17 @@ func (s Statement) Payload() []byte {
 		b = binary.BigEndian.AppendUint32(b, share.Parts)
 		b = share.Owner.append(b)
 	}
-	b = append(b, bit(s.Contested, flagContested))
-	b = binary.BigEndian.AppendUint64(b, s.MemoUntil)
+	b = append(b, byte(len(s.Terms)))
+	for _, term := range s.Terms {
+		b = append(append(b, byte(term.Mode)), term.From[:]...)
+		b = binary.BigEndian.AppendUint64(b, term.Until)
+		b = append(b, bit(term.MayMemoOn, flagMayMemoOn))
+	}
+	b = append(b, s.Within[:]...)
+	b = append(b, bit(s.Contested, flagContested)|bit(s.Lost, flagLost)|bit(s.Stolen, flagStolen)|
+		bit(s.Damaged, flagDamaged)|bit(s.Disputed, flagDisputed)|bit(s.Held, flagHeld))
+	b = binary.BigEndian.AppendUint64(b, s.Micrograms)
+	b = binary.BigEndian.AppendUint32(b, s.Count)
 	b = append(b, byte(len(s.Offers)))
 	for _, offer := range s.Offers {
 		b = offer.append(b)
@@ -132,8 +178,11 @@ func (o StatedOffer) append(b []byte) []byte {
 	b = append(append(b, o.From[:]...), o.To[:]...)
 	b = append(b, byte(o.Mode))
 	b = binary.BigEndian.AppendUint64(b, o.ExpiresAt)
-	b = append(b, bit(o.GoodsLeft, flagGoodsLeft)|bit(o.Declined, flagDeclined))
-	return binary.BigEndian.AppendUint64(b, o.MemoUntil)
+	b = append(b, bit(o.GoodsLeft, flagGoodsLeft)|bit(o.Declined, flagDeclined)|bit(o.MayMemoOn, flagMayMemoOn))
+	b = binary.BigEndian.AppendUint64(b, o.Until)
+	b = binary.BigEndian.AppendUint64(b, o.Part.Micrograms)
+	b = binary.BigEndian.AppendUint32(b, o.Part.Count)
+	return append(b, o.Agent[:]...)
 }
 
 func bit(set bool, value byte) byte {
@@ -151,15 +200,21 @@ func ParseStatement(b []byte) (Statement, error) {
 	var s Statement
 	copy(s.Ledger[:], r.take(32))
 	copy(s.Item[:], r.take(20))
-	s.Status = r.choice("status", StatedVoided)
+	s.Status = r.choice("status", StatedDestroyed)
 	s.Custody = r.holder()
 	for range r.count("owners", 1, StatedSharesMax) {
 		share := StatedShare{Parts: r.uint32(), Owner: r.holder()}
 		r.require(share.Parts > 0, "an owner of no part")
 		s.Title = append(s.Title, share)
 	}
-	s.Contested = r.flags(flagContested)&flagContested != 0
-	s.MemoUntil = r.uint64()
+	for range r.count("terms", 0, TermsMax) {
+		s.Terms = append(s.Terms, r.term())
+	}
+	copy(s.Within[:], r.take(20))
+	flags := r.flags(flagsItem)
+	s.Contested, s.Lost, s.Stolen = flags&flagContested != 0, flags&flagLost != 0, flags&flagStolen != 0
+	s.Damaged, s.Disputed, s.Held = flags&flagDamaged != 0, flags&flagDisputed != 0, flags&flagHeld != 0
+	s.Micrograms, s.Count = r.uint64(), r.uint32()
 	for range r.count("offers", 0, StatedOffersMax) {
 		offer := r.offer()
 		r.require(len(s.Offers) == 0 || offer.Index > s.Offers[len(s.Offers)-1].Index, "offers out of order")
@@ -220,6 +275,14 @@ func (r *statementReader) holder() StatedHolder {
 	return h
 }
 
+func (r *statementReader) term() StatedTerm {
+	t := StatedTerm{Mode: custodyv1.Mode(r.choice("mode", uint8(len(custodyv1.Mode_name)-1)))}
+	copy(t.From[:], r.take(20))
+	t.Until = r.uint64()
+	t.MayMemoOn = r.flags(flagMayMemoOn) != 0
+	return t
+}
+
 func (r *statementReader) offer() StatedOffer {
 	var o StatedOffer
 	copy(o.Event[:], r.take(32))
@@ -228,8 +291,10 @@ func (r *statementReader) offer() StatedOffer {
 	copy(o.To[:], r.take(20))
 	o.Mode = custodyv1.Mode(r.choice("mode", uint8(len(custodyv1.Mode_name)-1)))
 	o.ExpiresAt = r.uint64()
-	flags := r.flags(flagGoodsLeft | flagDeclined)
-	o.GoodsLeft, o.Declined = flags&flagGoodsLeft != 0, flags&flagDeclined != 0
-	o.MemoUntil = r.uint64()
+	flags := r.flags(flagGoodsLeft | flagDeclined | flagMayMemoOn)
+	o.GoodsLeft, o.Declined, o.MayMemoOn = flags&flagGoodsLeft != 0, flags&flagDeclined != 0, flags&flagMayMemoOn != 0
+	o.Until = r.uint64()
+	o.Part = StatedPortion{Micrograms: r.uint64(), Count: r.uint32()}
+	copy(o.Agent[:], r.take(20))
 	return o
 }

@@ -96,6 +96,9 @@ func full(body protowire.Number) []*node {
 	return nodes
 }
 
+// samples counts the items named so far.
+var samples int
+
 func sample(f *field) []*node {
 	n := &node{field: f, number: f.number, wireType: protowire.VarintType, value: 1}
 	switch f.shape {
@@ -110,8 +113,12 @@ func sample(f *field) []*node {
 	default:
 		n.wireType = protowire.BytesType
 		n.bytes = []byte(strings.Repeat("A", max(f.size, 1)))
-		if f.shape == shapeString && !f.alphabet('A') {
-			n.bytes = []byte("a")
+		if f.name == "item" { // no event may name one twice
+			samples++
+			n.bytes[0] = byte(samples)
+		}
+		if f.shape == shapeString {
+			n.bytes = []byte(strings.Repeat(letterOf(f), max(f.size, 1)))
 		}
 		if f.first != 0 {
 			n.bytes = testKey(f.name).Public().Bytes()
@@ -197,11 +204,17 @@ func isOpen(f *field) bool    { return f.shape >= shapeBytes && f.shape <= shape
 func isTerm(f *field) bool    { return f.words != "" }
 func isText(f *field) bool    { return f.shape == shapeString }
 func atMost(n *node, length int) {
-	letter := "A"
-	if f := n.field; f.shape == shapeString && !f.alphabet('A') {
-		letter = "a"
+	n.bytes = []byte(strings.Repeat(letterOf(n.field), length))
+}
+
+// letterOf is a character that may stand in a string; any for bytes.
+func letterOf(f *field) string {
+	for _, letter := range "Aa1" {
+		if f.shape != shapeString || f.alphabet(letter) {
+			return string(letter)
+		}
 	}
-	n.bytes = []byte(strings.Repeat(letter, length))
+	panic("a string of which this test knows no character")
 }
 
 func edit(f func(n *node)) func(*[]*node, int) {
@@ -217,7 +230,7 @@ var changes = []change{
 		*s = slices.Insert(*s, at, &node{number: 900, wireType: protowire.VarintType, value: 1})
 	}, UnknownField, true},
 	{"unknown of type fixed64", every, func(s *[]*node, at int) {
-		*s = append(*s, &node{number: 14, wireType: protowire.Fixed64Type})
+		*s = append(*s, &node{number: 901, wireType: protowire.Fixed64Type})
 	}, UnknownField, true},
 	{"tag not minimal", every, edit(func(n *node) { n.tag = longer(protowire.AppendTag(nil, n.number, n.wireType)) }), Malformed, true},
 	{"tag number 0", every, edit(func(n *node) { n.tag = []byte{byte(n.wireType)} }), Malformed, true},

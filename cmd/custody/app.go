@@ -98,7 +98,9 @@ Exit codes: 0 done, 1 wrong use or a local error, 2 refused by the ledger,
 	root.AddCommand(
 		a.keyCommand(), a.partyCommand(), a.itemCommand(), a.importCommand(),
 		a.sendCommand(), a.receiveCommand(), a.declineCommand(), a.withdrawCommand(), a.releaseCommand(), a.reenterCommand(),
-		a.showCommand(), a.listCommand(), a.historyCommand(), a.auditCommand(), a.receiptCommand(), a.exportCommand(), a.bundleCommand(), a.verifyCommand(), a.policyCommand(), a.govCommand(), a.statusCommand(), a.benchCommand(),
+		a.transformCommand(), a.reweighCommand(), a.correctCommand(), a.attestCommand(), a.borderCommand(), a.shareCommand(), a.reclaimCommand(),
+		a.incidentCommand(), a.disputeCommand(), a.ruleCommand(), a.holdCommand(), a.countersignCommand(), a.discloseCommand(),
+		a.showCommand(), a.listCommand(), a.historyCommand(), a.auditCommand(), a.receiptCommand(), a.exportCommand(), a.epcisCommand(), a.screenCommand(), a.paperCommand(), a.reconcileCommand(), a.statsCommand(), a.bundleCommand(), a.verifyCommand(), a.lineageCommand(), a.reportCommand(), a.policyCommand(), a.govCommand(), a.statusCommand(), a.benchCommand(),
 	)
 	a.waitsOf(root)
 	return root

@@ -80,7 +80,7 @@ type fault struct {
 
 }
 
-func describe(err error) fault {
+func faultOf(err error) fault {
 	f := fault{Exit: exitCode(err), Message: err.Error()}
 	var (
 		use         *usageError
@@ -127,7 +127,7 @@ func describe(err error) fault {
 
 // report prints an error for a person or, with -o json, for a program.
 func (a *app) report(err error) {
-	f := describe(err)
+	f := faultOf(err)
 	if a.output == "json" {
 		writeJSON(a.err, struct {
 			Error fault `json:"error"`

@@ -4,11 +4,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/custodyledger/custodyledger/cmd/custody/words"
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/vocabulary"
 	"github.com/custodyledger/custodyledger/node/client"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
@@ -42,19 +44,21 @@ func newLine(entry client.Entry) line {
 func deed(body any) string {
 	switch b := body.(type) {
 	case *custodyv1.ItemRegister:
-		return "registered " + goods(b) + "; " + begins(b.Acquisition) + "; origin " + origins(b)
+		return "registered " + goods(b) + "; " + begins(b.Acquisition) + "; origin " + origins(b.Material, b.Origin)
 	case *custodyv1.ItemVoid:
 		return "took the registration back (" + words.Of(b.Reason) + ")"
+	case *custodyv1.Transform:
+		return transformDeed(b)
+	case *custodyv1.Reweigh:
+		return "weighed it anew: " + vocabulary.Format(b.Mass.GetMicrograms(), custodyv1.Unit_UNIT_GRAM)
+	case *custodyv1.Correct:
+		return "corrected what was registered (" + words.Of(b.Reason) + ")"
 	case *custodyv1.Offer:
-		text := "sent it to " + party(b.To) + " (" + words.Of(b.Mode) + "), answer due by " + words.Time(b.ExpiresAtMs)
-		if b.GoodsLeft {
-			text += ", the goods have left"
-		}
-		if b.MemoUntilMs != 0 {
-			text += ", memo until " + words.Time(b.MemoUntilMs)
-		}
-		return text
+		return offerDeed(b)
 	case *custodyv1.Accept:
+		if b.Received != nil {
+			return "received " + portionText(b.Received) + " of it"
+		}
 		return "received it"
 	case *custodyv1.Decline:
 		return "declined it (" + words.Of(b.Reason) + ")"
@@ -63,9 +67,104 @@ func deed(body any) string {
 	case *custodyv1.Release:
 		return "released it (" + words.Of(b.Reason) + ") to somebody outside the ledger, in " + b.Country
 	case *custodyv1.Reenter:
-		return "has it back from outside"
+		return "has it back from outside, recognised by: " + words.Of(b.Identity)
+	case *custodyv1.Reclaim:
+		return "took custody back from " + party(b.From) + " after the term, with the countersignature of " + party(b.Association)
+	case *custodyv1.Share:
+		var owners []string
+		for _, o := range b.Owners {
+			owners = append(owners, fmt.Sprintf("%s %d", party(o.Party), o.Parts))
+		}
+		return "agreed on shares: " + strings.Join(owners, ", ")
+	case *custodyv1.BorderCross:
+		return "took it from " + b.From + " to " + b.To
+	case *custodyv1.Attest:
+		return attestDeed(b)
+	case *custodyv1.AttestWithdraw:
+		return "took the attestation " + ledger.EventID(b.Attestation).String() + " back (" + words.Of(b.Reason) + ")"
+	case *custodyv1.Dispute:
+		return "disputes its " + words.Of(b.Ground)
+	case *custodyv1.Ruling:
+		return "ruled on it: " + words.Of(b.Outcome)
+	case *custodyv1.Hold:
+		return "holds it for an authority (" + words.Of(b.Authority) + ")"
+	case *custodyv1.HoldRelease:
+		return "released the hold " + ledger.EventID(b.Hold).String()
+	case *custodyv1.Incident:
+		return "reported it " + words.Of(b.Kind)
 	}
 	return fmt.Sprintf("did something this program has no words for (%T)", body)
+}
+
+func transformDeed(b *custodyv1.Transform) string {
+	text := fmt.Sprintf("%s: %d in, %d out", words.Of(b.Process), len(b.Inputs), len(b.Outputs))
+	for _, o := range b.Outputs[:min(len(b.Outputs), 3)] {
+		text += "; " + goods(o)
+	}
+	if more := len(b.Outputs) - 3; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	if b.Treatments != nil {
+		text += "; " + strings.Join(b.Treatments.Codes, "+")
+	}
+	for _, balance := range b.Balances {
+		if balance.LossMicrograms > 0 {
+			text += "; lost " + substance{balance.Material, balance.Metal, balance.LossMicrograms}.String()
+		}
+	}
+	return text
+}
+
+func offerDeed(b *custodyv1.Offer) string {
+	text := "sent it to " + party(b.To) + " (" + words.Of(b.Mode) + "), answer due by " + words.Time(b.ExpiresAtMs)
+	if b.Part != nil {
+		text += ", of it " + portionText(b.Part)
+	}
+	if b.GoodsLeft {
+		text += ", the goods have left"
+	}
+	if b.UntilMs != 0 {
+		text += ", " + words.Of(b.Mode) + " until " + words.Time(b.UntilMs)
+	}
+	if len(b.Agent) > 0 {
+		text += ", through " + party(b.Agent)
+	}
+	return text
+}
+
+func attestDeed(b *custodyv1.Attest) string {
+	text := "attested a " + words.Of(b.Kind)
+	if b.Number != "" {
+		text += " " + b.Number
+	}
+	if b.Issuer != "" {
+		text += " of " + b.Issuer
+	}
+	text += ": " + claimsText(b.Claims)
+	if len(b.Countries) > 0 {
+		text += ", mined in " + words.List(b.Countries, "or")
+	}
+	if b.FoundCount > 0 {
+		text += fmt.Sprintf(", found %d %s", b.FoundCount, words.Of(b.FoundNature))
+	}
+	return text
+}
+
+// claimsText says how well each claim is borne out.
+func claimsText(claims []*custodyv1.ClaimMade) string {
+	var texts []string
+	for _, c := range claims {
+		texts = append(texts, words.Of(c.Claim)+" "+words.Of(c.Level))
+	}
+	return strings.Join(texts, ", ")
+}
+
+func portionText(p *custodyv1.Portion) string {
+	text := vocabulary.Format(p.GetMicrograms(), custodyv1.Unit_UNIT_CARAT)
+	if p.GetCount() > 0 {
+		text += fmt.Sprintf(", %d pieces", p.GetCount())
+	}
+	return text
 }
 
 // historyReport is the life of an item. Every entry was verified: its

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/custodyledger/custodyledger/cmd/custody/describe"
 	"github.com/custodyledger/custodyledger/cmd/custody/journal"
 	"github.com/custodyledger/custodyledger/cmd/custody/measure"
 	"github.com/custodyledger/custodyledger/cmd/custody/stock"
@@ -29,7 +31,10 @@ type registerFlags struct {
 	basis       custodyv1.MassBasis
 	ownership   custodyv1.StateOwnership
 
-	carat, origin, mine, producer            string
+	is                                       string
+	bill                                     []string
+	model                                    custodyv1.Model
+	carat, origin, mine, producer, asOf      string
 	length, width, height, depth, table      string
 	lab, report, inscription, photo          string
 	processedIn, customsOrigin, exportedFrom string
@@ -41,18 +46,27 @@ type registerFlags struct {
 func (a *app) itemRegisterCommand() *cobra.Command {
 	flags := &registerFlags{material: custodyv1.Material_MATERIAL_DIAMOND, basis: custodyv1.MassBasis_MASS_BASIS_STATED}
 	cmd := &cobra.Command{
-		Use:   "register --carat 1.01 --nature natural --acquired produced",
-		Short: "Register one stone, or a parcel of counted stones, that you hold and own",
+		Use:   "register --carat 1.01 --nature natural --acquired produced | --is 'mass=4.2g alloy=gold750/copper250' --acquired produced",
+		Short: "Register goods that you hold and own: a stone, a parcel, metal, a piece",
 		Long: `Register one stone, or with --pieces a parcel of counted stones. You state that you
 hold and own the goods and that they are new to the ledger. What you do not say is
 not claimed: the origin is unknown unless you name it, the mass is stated unless
 you say that it was weighed.
 
-With --stock running the same command again registers nothing twice.`,
+Goods of any kind are described with --is, in one line of key=value words; a mass in
+it is weighed unless basis= says otherwise. A piece whose parts have no ids of their
+own has a --bill line for each of them.
+
+With --stock running the same command again registers nothing twice.
+
+The words of --is and --bill:
+` + describe.Keys(),
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.itemRegister(cmd.Context(), flags) },
 	}
 	f := cmd.Flags()
+	f.StringVar(&flags.is, "is", "", "a `line` that describes the goods, in place of the flags for stones")
+	f.StringArrayVar(&flags.bill, "bill", nil, "with --is form=piece: a `line` that describes a part; may be repeated")
 	f.StringVar(&flags.carat, "carat", "", "mass in carats, such as 1.01; of all pieces together for a parcel")
 	f.Uint32Var(&flags.pieces, "pieces", 0, "number of pieces of a parcel, 2 or more")
 	f.StringVar(&flags.origin, "origin", "unknown", "unknown, recycled, grandfathered, lab-grown, or every possible mining country: BW or BW/ZA")
@@ -83,10 +97,19 @@ With --stock running the same command again registers nothing twice.`,
 	choice(cmd, &flags.acquisition, "acquired", "how it came to you, where the record begins")
 	choice(cmd, &flags.basis, "basis", "how the mass was found")
 	choice(cmd, &flags.ownership, "state-ownership", "share of states in the producer")
-	for _, required := range []string{"carat", "nature", "acquired"} {
-		if err := cmd.MarkFlagRequired(required); err != nil {
-			panic(err)
-		}
+	f.StringVar(&flags.asOf, "ownership-as-of", "", "the `day` on which --state-ownership was so, such as 2027-01-31")
+	choice(cmd, &flags.model, "model", "model of the chain of custody, ISO 22095")
+	if err := cmd.MarkFlagRequired("acquired"); err != nil {
+		panic(err)
+	}
+	cmd.MarkFlagsOneRequired("is", "carat")
+	cmd.MarkFlagsRequiredTogether("carat", "nature")
+	cmd.MarkFlagsRequiredTogether("state-ownership", "ownership-as-of")
+	for _, ofStones := range []string{
+		"carat", "pieces", "material", "nature", "basis", "origin", "mine", "producer", "shape", "species", "colour", "clarity", "cut",
+		"length", "width", "height", "depth", "table", "photo", "lab", "report", "inscription",
+	} {
+		cmd.MarkFlagsMutuallyExclusive("is", ofStones)
 	}
 	return cmd
 }
@@ -136,10 +159,70 @@ func errNoSecret(path string) error {
 
 // registration reads the flags. An error names the flag.
 func (f *registerFlags) registration() (*custodyv1.ItemRegister, error) {
+	for name, code := range map[string]string{"--processed-in": f.processedIn, "--customs-origin": f.customsOrigin, "--exported-from": f.exportedFrom} {
+		if code != "" && !ledger.IsCountry(code) {
+			return nil, fmt.Errorf("%s %q: expected an ISO 3166-1 code of two letters such as BE", name, code)
+		}
+	}
+	read := f.stone
+	if f.is != "" {
+		read = f.described
+	}
+	r, err := read()
+	if err != nil {
+		return nil, err
+	}
+	r.ProcessedIn, r.CustomsOrigin, r.ExportedFrom, r.Model = f.processedIn, f.customsOrigin, f.exportedFrom, f.model
+	if f.ownership == 0 {
+		return r, nil
+	}
+	day, err := time.Parse(time.DateOnly, f.asOf)
+	if err != nil {
+		return nil, fmt.Errorf("--ownership-as-of %q: expected a day such as 2027-01-31", f.asOf)
+	}
+	for _, component := range r.Origin {
+		component.StateOwnership, component.OwnershipAsOfMs = f.ownership, uint64(day.UnixMilli())
+	}
+	return r, nil
+}
+
+// described reads goods of any kind.
+func (f *registerFlags) described() (*custodyv1.ItemRegister, error) {
+	goods, err := describe.Parse(f.is)
+	if err != nil {
+		return nil, fmt.Errorf("--is: %w", err)
+	}
+	var bill []*custodyv1.BillLine
+	for _, text := range f.bill {
+		part, err := describe.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("--bill: %w", err)
+		}
+		line, err := part.Line()
+		if err != nil {
+			return nil, fmt.Errorf("--bill %q: %w", text, err)
+		}
+		bill = append(bill, line)
+	}
+	if goods.Mass == nil && len(bill) > 0 {
+		goods.Mass = &custodyv1.Mass{Basis: custodyv1.MassBasis_MASS_BASIS_CALCULATED}
+		for _, line := range bill {
+			goods.Mass.Micrograms += line.Mass.Micrograms
+		}
+	}
+	r, err := goods.Registration(f.acquisition)
+	if err != nil {
+		return nil, fmt.Errorf("--is %q: %w", f.is, err)
+	}
+	r.Bill = bill
+	return r, nil
+}
+
+// stone reads one stone or a parcel of stones.
+func (f *registerFlags) stone() (*custodyv1.ItemRegister, error) {
 	r := &custodyv1.ItemRegister{
 		Material: f.material, Form: custodyv1.Form_FORM_SINGLE, Nature: f.nature, Acquisition: f.acquisition,
-		Mass:        &custodyv1.Mass{Basis: f.basis},
-		ProcessedIn: f.processedIn, CustomsOrigin: f.customsOrigin, ExportedFrom: f.exportedFrom,
+		Mass: &custodyv1.Mass{Basis: f.basis},
 	}
 	if f.pieces > 0 {
 		r.Form, r.Count = custodyv1.Form_FORM_COUNTED_PARCEL, f.pieces
@@ -162,15 +245,10 @@ func (f *registerFlags) registration() (*custodyv1.ItemRegister, error) {
 		origin.Kind = custodyv1.OriginKind_ORIGIN_KIND_LAB_GROWN
 	}
 	component := origin.Component(r.Mass.Micrograms)
-	component.Mine, component.Producer, component.StateOwnership = f.mine, f.producer, f.ownership
+	component.Mine, component.Producer = f.mine, f.producer
 	r.Origin = []*custodyv1.OriginComponent{component}
 	if r.OutsideIds, err = f.outsideIDs(); err != nil {
 		return nil, err
-	}
-	for name, code := range map[string]string{"--processed-in": f.processedIn, "--customs-origin": f.customsOrigin, "--exported-from": f.exportedFrom} {
-		if code != "" && !ledger.IsCountry(code) {
-			return nil, fmt.Errorf("%s %q: expected an ISO 3166-1 code of two letters such as BE", name, code)
-		}
 	}
 	if about, err := stock.Check(r); err != nil {
 		if about == "" {

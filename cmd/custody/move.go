@@ -1,15 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/custodyledger/custodyledger/cmd/custody/describe"
 	"github.com/custodyledger/custodyledger/cmd/custody/words"
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/node/client"
@@ -19,7 +22,7 @@ import (
 // buildOn says what an event builds on, instead of what the ledger says now.
 // With it an event can be signed without reading, and only holds if nothing has
 // happened since.
-type buildOn struct{ prev, offer string }
+type buildOn struct{ prev, offer, from string }
 
 func (on *buildOn) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&on.prev, "prev", "", "`event` id of the last event on the item that you know of; refused if something happened since")
@@ -41,7 +44,18 @@ type movement struct {
 	sign func(author *client.Author, ref ledger.ItemRef, view *custodyv1.ItemView, openings []ledger.Opening) (ledger.SignedEvent, error)
 	// answers tells whether an open offer is one that the command is for.
 	answers func(offer *custodyv1.OpenOffer, party ledger.PartyID) bool
-	respond func(author *client.Author, ref ledger.ItemRef, offer ledger.EventID) (ledger.SignedEvent, error)
+	// respond builds the event.
+	respond func(author *client.Author, ref ledger.ItemRef, to answered) (ledger.SignedEvent, error)
+	// needsFrom tells that respond must know who made the offer.
+	needsFrom bool
+}
+
+// answered is the offer that an event answers. Where the caller named it and nothing
+// was read, from is zero and part nil.
+type answered struct {
+	offer ledger.EventID
+	from  ledger.PartyID
+	part  *custodyv1.Portion // of an offer of a part
 }
 
 // move signs an event on the current state of an item, or on the one that the
@@ -56,7 +70,7 @@ func (a *app) move(ctx context.Context, itemText string, on buildOn, m movement)
 		return err
 	}
 	defer s.Close()
-	ref, view, err := on.reference(ctx, s.Client, item, m.answers != nil)
+	ref, view, err := on.reference(ctx, s.Client, item, m.answers != nil, m.needsFrom)
 	if err != nil {
 		return err
 	}
@@ -76,14 +90,42 @@ func (a *app) move(ctx context.Context, itemText string, on buildOn, m movement)
 		return err
 	}
 	w.Item = item.String()
-	return a.print(w)
+	w.NewItem, err = newItem(event, view)
+	return errors.Join(err, a.print(w))
+}
+
+// newItem is what an acceptance separates from the item; nil for every other event.
+// view is the item before it, nil if nobody looked.
+func newItem(signed ledger.SignedEvent, view *custodyv1.ItemView) (*separated, error) {
+	event, rejection := ledger.DecodeEvent(ledger.RulesVersion1, signed)
+	if rejection != nil {
+		return nil, rejection
+	}
+	accept, ok := event.Body.(*custodyv1.Accept)
+	if !ok {
+		return nil, nil
+	}
+	part := slices.ContainsFunc(view.GetOpenOffers(), func(o *custodyv1.OpenOffer) bool {
+		return bytes.Equal(o.EventId, accept.Offer) && o.Part != nil
+	})
+	if !part && accept.Received == nil {
+		return nil, nil
+	}
+	is := "missing"
+	switch {
+	case view == nil:
+		is = ""
+	case part:
+		is = "received"
+	}
+	return &separated{Item: ledger.NewItemID(event.ID, 0).String(), Is: is}, nil
 }
 
 // reference gives the last event on the item: the one of the flag, else the one
 // that the ledger says.
-func (on buildOn) reference(ctx context.Context, c *client.Client, item ledger.ItemID, needsOffer bool) (ledger.ItemRef, *custodyv1.ItemView, error) {
+func (on buildOn) reference(ctx context.Context, c *client.Client, item ledger.ItemID, needsOffer, needsFrom bool) (ledger.ItemRef, *custodyv1.ItemView, error) {
 	ref := ledger.ItemRef{Item: item}
-	if on.prev != "" && (on.offer != "" || !needsOffer) {
+	if on.prev != "" && (on.offer != "" && !needsFrom || !needsOffer || on.from != "") {
 		prev, err := ledger.ParseEventID(on.prev)
 		ref.Prev = prev
 		return ref, nil, err
@@ -105,25 +147,39 @@ func (m movement) event(author *client.Author, on buildOn, ref ledger.ItemRef, v
 	if m.answers == nil {
 		return m.sign(author, ref, view, openings)
 	}
-	if on.offer != "" {
-		offer, err := ledger.ParseEventID(on.offer)
-		if err != nil {
+	var to answered
+	var err error
+	if on.from != "" {
+		if to.from, err = parseParty(on.from); err != nil {
 			return ledger.SignedEvent{}, err
 		}
-		return m.respond(author, ref, offer)
 	}
-	offer := m.choose(view, author.Party())
-	if offer == nil {
+	open := m.choose(view, author.Party())
+	if on.offer != "" {
+		if to.offer, err = ledger.ParseEventID(on.offer); err != nil {
+			return ledger.SignedEvent{}, err
+		}
+		at := slices.IndexFunc(view.GetOpenOffers(), func(o *custodyv1.OpenOffer) bool { return ledger.EventID(o.EventId) == to.offer })
+		if at < 0 {
+			return m.respond(author, ref, to)
+		}
+		open = view.OpenOffers[at]
+	}
+	if open == nil {
 		return ledger.SignedEvent{}, &client.Refused{Reason: ledger.UnknownOffer, Message: fmt.Sprintf("item %s has not been sent to anybody", ref.Item)}
 	}
-	return m.respond(author, ref, ledger.EventID(offer.EventId))
+	to.offer, to.part = ledger.EventID(open.EventId), open.Part
+	if on.from == "" && len(open.From) == len(to.from) {
+		to.from = ledger.PartyID(open.From)
+	}
+	return m.respond(author, ref, to)
 }
 
 // choose finds the offer that a command answers: one that suits the party, else
 // any, for which the ledger then says why not.
 func (m movement) choose(view *custodyv1.ItemView, party ledger.PartyID) *custodyv1.OpenOffer {
 	var chosen *custodyv1.OpenOffer
-	for _, offer := range view.OpenOffers {
+	for _, offer := range view.GetOpenOffers() {
 		if chosen == nil || m.answers(offer, party) {
 			chosen = offer
 		}
@@ -141,8 +197,9 @@ func fromParty(offer *custodyv1.OpenOffer, party ledger.PartyID) bool {
 
 type sendFlags struct {
 	to, expires, until, price, openings string
+	part, agent                         string
 	mode                                custodyv1.Mode
-	goodsLeft                           bool
+	goodsLeft, mayMemoOn                bool
 	on                                  buildOn
 }
 
@@ -150,24 +207,32 @@ func (a *app) sendCommand() *cobra.Command {
 	var flags sendFlags
 	cmd := &cobra.Command{
 		Use:   "send ITEM --to PARTY --mode sale",
-		Short: "Send an item to another party: as a sale, on memo, back, or sold after memo",
+		Short: "Send an item to another party: sold, on memo, to be worked on, carried, lent, or back",
 		Long: `Send an item to another party, which then receives or declines it. Until then it
 stays where it is.
 
   sale          goods and ownership
   memo          goods only, until the day of --until; you go on owning them
-  return        goods that you have on memo go back to their owner
-  memo-to-sale  ownership of goods that the other party has on memo from you
+  service       goods only, to be worked on, until the day of --until
+  carrier       goods only, to be carried
+  loan          goods only, to be shown or worn, until the day of --until
+  return        goods that are not yours go back, to their owner or to whom you have them from
+  memo-to-sale  ownership of goods that the other party has from you
+  title         ownership of goods that a third party has
 
 --to may be left out for a return and for memo-to-sale. With --goods-left the
-goods are on their way already and the sending stays open until it is answered.`,
+goods are on their way already and the sending stays open until it is answered.
+With --part only so much of a parcel is sent: 2.5ct, or 2.5ct/10 for ten pieces.`,
 		Args: arguments("ITEM"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.send(cmd.Context(), args[0], flags) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.to, "to", "", "`party` id of the receiver")
 	f.StringVar(&flags.expires, "expires", "14d", "how long the receiver has for an answer: 14d, 36h, or a day such as 2027-01-31")
-	f.StringVar(&flags.until, "until", "", "last `day` of a memo, such as 2027-01-31, or 60d")
+	f.StringVar(&flags.until, "until", "", "last `day` of a memo, service or loan, such as 2027-01-31, or 60d")
+	f.StringVar(&flags.part, "part", "", "only this much of a parcel: 2.5ct, or 2.5ct/10 with a count")
+	f.StringVar(&flags.agent, "agent", "", "`party` id of an agent, who gets neither goods nor ownership")
+	f.BoolVar(&flags.mayMemoOn, "may-memo-on", false, "memo: the receiver may give the goods on memo itself")
 	f.BoolVar(&flags.goodsLeft, "goods-left", false, "the goods have left already")
 	f.StringVar(&flags.price, "price", "", "amount and currency, such as \"4500 USD\"; only a salted hash goes on the ledger")
 	openingsFlag(cmd, &flags.openings)
@@ -180,21 +245,31 @@ goods are on their way already and the sending stays open until it is answered.`
 }
 
 func (a *app) send(ctx context.Context, item string, flags sendFlags) error {
-	terms := client.OfferTerms{Mode: flags.mode, GoodsLeft: flags.goodsLeft}
+	terms := client.OfferTerms{Mode: flags.mode, GoodsLeft: flags.goodsLeft, MayMemoOn: flags.mayMemoOn}
 	var err error
 	if terms.ExpiresAt, err = deadline(a.now(), flags.expires); err != nil {
 		return fmt.Errorf("--expires %q: %w", flags.expires, err)
 	}
 	if flags.until != "" {
-		if terms.MemoUntil, err = deadline(a.now(), flags.until); err != nil {
+		if terms.Until, err = deadline(a.now(), flags.until); err != nil {
 			return fmt.Errorf("--until %q: %w", flags.until, err)
 		}
 	}
-	if memo := flags.mode == custodyv1.Mode_MODE_MEMO; memo != (flags.until != "") {
-		if memo {
-			return errors.New("a memo needs --until: the last day on which the receiver may keep the goods")
+	switch lent := flags.mode; {
+	case flags.until == "" && (lent == custodyv1.Mode_MODE_MEMO || lent == custodyv1.Mode_MODE_SERVICE || lent == custodyv1.Mode_MODE_LOAN):
+		return fmt.Errorf("a %s needs --until: the last day on which the receiver may keep the goods", words.Of(lent))
+	case flags.until != "" && lent != custodyv1.Mode_MODE_MEMO && lent != custodyv1.Mode_MODE_SERVICE && lent != custodyv1.Mode_MODE_LOAN && lent != custodyv1.Mode_MODE_CARRIER:
+		return errors.New("--until is for memo, service, loan and carrier only")
+	}
+	if flags.part != "" {
+		if terms.Part, err = describe.Portion(flags.part); err != nil {
+			return fmt.Errorf("--part %q: %w", flags.part, err)
 		}
-		return errors.New("--until is for --mode memo only")
+	}
+	if flags.agent != "" {
+		if terms.Agent, err = parseParty(flags.agent); err != nil {
+			return err
+		}
 	}
 	if flags.to != "" {
 		if terms.To, err = parseParty(flags.to); err != nil {
@@ -255,21 +330,39 @@ func deadline(now time.Time, text string) (time.Time, error) {
 
 func (a *app) receiveCommand() *cobra.Command {
 	var on buildOn
+	var receivedText string
 	cmd := &cobra.Command{
 		Use:   "receive ITEM",
-		Short: "Receive an item that was sent to you, as a whole",
-		Args:  arguments("ITEM"),
+		Short: "Receive an item that was sent to you, as a whole or what arrived of it",
+		Long: `Receive an item that was sent to you. With --received you say that not all of it
+arrived: what is missing becomes an item of its own that stays the sender's. What was
+sent as part of a parcel becomes an item of its own, all of that part unless
+--received says how much of it.`,
+		Args: arguments("ITEM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var received *custodyv1.Portion
+			if receivedText != "" {
+				var err error
+				if received, err = describe.Portion(receivedText); err != nil {
+					return usage(cmd, "--received %q: %v", receivedText, err)
+				}
+			}
 			return a.move(cmd.Context(), args[0], on, movement{
-				done:    "Item %s is received.",
-				answers: toParty,
-				respond: func(author *client.Author, ref ledger.ItemRef, offer ledger.EventID) (ledger.SignedEvent, error) {
-					return author.Accept(ref, offer)
+				done:      "Item %s is received.",
+				answers:   toParty,
+				needsFrom: true,
+				respond: func(author *client.Author, ref ledger.ItemRef, to answered) (ledger.SignedEvent, error) {
+					if received == nil {
+						received = to.part
+					}
+					return author.AcceptPart(ref, to.offer, to.from, received)
 				},
 			})
 		},
 	}
 	on.addOffer(cmd)
+	cmd.Flags().StringVar(&on.from, "from", "", "`party` id of the sender; default: as the ledger says")
+	cmd.Flags().StringVar(&receivedText, "received", "", "how much arrived, if not all: 2.5ct, or 2.5ct/10 with a count")
 	return cmd
 }
 
@@ -284,8 +377,8 @@ func (a *app) declineCommand() *cobra.Command {
 			return a.move(cmd.Context(), args[0], on, movement{
 				done:    "Item %s is declined (" + words.Of(reason) + ").",
 				answers: toParty,
-				respond: func(author *client.Author, ref ledger.ItemRef, offer ledger.EventID) (ledger.SignedEvent, error) {
-					return author.Decline(ref, offer, reason)
+				respond: func(author *client.Author, ref ledger.ItemRef, to answered) (ledger.SignedEvent, error) {
+					return author.Decline(ref, to.offer, reason)
 				},
 			})
 		},
@@ -309,8 +402,8 @@ func (a *app) withdrawCommand() *cobra.Command {
 			return a.move(cmd.Context(), args[0], on, movement{
 				done:    "Item %s is withdrawn; it stays with you.",
 				answers: fromParty,
-				respond: func(author *client.Author, ref ledger.ItemRef, offer ledger.EventID) (ledger.SignedEvent, error) {
-					return author.Withdraw(ref, offer)
+				respond: func(author *client.Author, ref ledger.ItemRef, to answered) (ledger.SignedEvent, error) {
+					return author.Withdraw(ref, to.offer)
 				},
 			})
 		},
@@ -326,11 +419,14 @@ func (a *app) releaseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "release ITEM --to NAME --country FR --reason sold",
 		Short: "Say that an item went to somebody who is not on the ledger",
-		Long:  "Say that an item went to somebody who is not on the ledger: sold, or on memo.\nThe ledger gets a salted hash of the name. Only you can bring the item back with\n'custody reenter'; the gap stays visible.",
+		Long:  "Say that an item went to somebody who is not on the ledger: sold, to a consumer, on\nmemo, for service, to a carrier or on loan. The ledger gets a salted hash of the name;\nof a consumer it gets nothing, and --to is left out. Only you can bring the item back\nwith 'custody reenter'; the gap stays visible.",
 		Args:  arguments("ITEM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !ledger.IsCountry(country) {
 				return usage(cmd, "--country %q: expected an ISO 3166-1 code of two letters such as FR", country)
+			}
+			if consumer := reason == custodyv1.OutsideReason_OUTSIDE_REASON_CONSUMER; consumer != (name == "") {
+				return usage(cmd, "expected --to with the name of who has the goods now; of a consumer it is left out")
 			}
 			return a.move(cmd.Context(), args[0], on, movement{
 				done:     "Item %s is released (" + words.Of(reason) + ") to somebody outside the ledger, in " + country + ".",
@@ -346,7 +442,7 @@ func (a *app) releaseCommand() *cobra.Command {
 	choice(cmd, &reason, "reason", "why")
 	cmd.Flags().StringVar(&name, "to", "", "`name` of who has the goods now")
 	openingsFlag(cmd, &openingsPath)
-	for _, required := range []string{"to", "country", "reason"} {
+	for _, required := range []string{"country", "reason"} {
 		if err := cmd.MarkFlagRequired(required); err != nil {
 			panic(err)
 		}
@@ -357,18 +453,34 @@ func (a *app) releaseCommand() *cobra.Command {
 
 func (a *app) reenterCommand() *cobra.Command {
 	var on buildOn
+	var identity custodyv1.Identity
+	var massText string
+	var count uint32
 	cmd := &cobra.Command{
-		Use:   "reenter ITEM",
-		Short: "Say that an item you released is back with you",
+		Use:   "reenter ITEM --identity examined [--mass 1.01ct]",
+		Short: "Say that an item you released is back with you, and how you recognised it",
 		Args:  arguments("ITEM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var mass *custodyv1.Mass
+			if massText != "" {
+				var err error
+				if mass, err = describe.Mass(massText, custodyv1.MassBasis_MASS_BASIS_WEIGHED); err != nil {
+					return usage(cmd, "--mass %q: %v", massText, err)
+				}
+			}
 			return a.move(cmd.Context(), args[0], on, movement{
 				done: "Item %s is back with you.",
 				sign: func(author *client.Author, ref ledger.ItemRef, _ *custodyv1.ItemView, _ []ledger.Opening) (ledger.SignedEvent, error) {
-					return author.Reenter(ref)
+					return author.Reenter(ref, identity, mass, count)
 				},
 			})
 		},
+	}
+	choice(cmd, &identity, "identity", "how it was recognised")
+	cmd.Flags().StringVar(&massText, "mass", "", "what the scales show now, with its unit")
+	cmd.Flags().Uint32Var(&count, "pieces", 0, "how many pieces were counted now")
+	if err := cmd.MarkFlagRequired("identity"); err != nil {
+		panic(err)
 	}
 	on.add(cmd)
 	return cmd

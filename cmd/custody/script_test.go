@@ -55,6 +55,7 @@ func runTests(m *testing.M) int {
 //	                           NODE1..3, DATA1..3, and writes guild1.key..guild3.key
 //	stopnetwork                ends the nodes as an operator does
 //	exits CODE PROGRAM ARG...  runs a program and demands its exit code
+//	succeeds PROGRAM ARG...    runs a program again and again until it exits with 0
 //	get NAME PATH              sets a variable from the JSON in the last standard output
 //	size NODE N                waits until a node has N entries
 //	stones N FILE              writes a stock list of N made-up stones
@@ -77,12 +78,13 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PATH", programs+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			env.Setenv("CUSTODY_PASSPHRASE_FILE", filepath.Join(env.WorkDir, "passphrase"))
 			env.Setenv("STOCK", dir)
+			env.Setenv("POLICIES", filepath.Join(dir, "..", "..", "..", "deploy", "policies"))
 			env.Values[networkKey{}] = new(running)
 			return os.WriteFile(filepath.Join(env.WorkDir, "passphrase"), []byte("four stones in a row\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ports": scriptPorts, "ready": scriptReady, "network": scriptNetwork, "stopnetwork": scriptStopNetwork,
-			"exits": scriptExits, "get": scriptGet, "size": scriptSize, "stones": scriptStones,
+			"exits": scriptExits, "succeeds": scriptSucceeds, "get": scriptGet, "size": scriptSize, "stones": scriptStones,
 			"flip": scriptFlip, "drop": scriptDrop, "editfile": scriptEditFile, "cutlines": scriptCutLines, "copytree": scriptCopyTree, "expand": scriptExpand,
 		},
 	})
@@ -184,6 +186,10 @@ func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, expected %d\n%s%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 	}
+}
+
+func scriptSucceeds(ts *testscript.TestScript, _ bool, args []string) {
+	await(ts, strings.Join(args, " "), func(context.Context) bool { return ts.Exec(args[0], args[1:]...) == nil })
 }
 
 // scriptGet follows a path such as items.0.item.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -86,9 +87,15 @@ type itemReport struct {
 	RegisteredBy string        `json:"registered_by"`
 	RegisteredAt uint64        `json:"registered_at_ms"`
 	Registered   uint64        `json:"registered_index"`
+	MadeBy       string        `json:"made_by,omitempty"` // event, unless it was registered
 	Holder       string        `json:"holder"`
-	Owner        string        `json:"owner"`
-	MemoUntil    uint64        `json:"memo_until_ms,omitempty"`
+	Owner        string        `json:"owner"` // the managing one
+	Shares       []shareReport `json:"shares,omitempty"`
+	Terms        []termReport  `json:"terms,omitempty"`
+	Within       string        `json:"within,omitempty"`
+	Parts        []string      `json:"parts,omitempty"` // of a piece: items, and lines of its bill
+	Treatments   []string      `json:"treatments,omitempty"`
+	Warnings     []string      `json:"warnings,omitempty"`
 	Offers       []offerReport `json:"sent,omitempty"`
 	Prev         string        `json:"last_event"`
 	LastIndex    uint64        `json:"last_index"`
@@ -124,34 +131,151 @@ type offerReport struct {
 	Expired   bool   `json:"expired,omitempty"`
 	GoodsLeft bool   `json:"goods_left,omitempty"`
 	Declined  bool   `json:"declined,omitempty"`
-	MemoUntil uint64 `json:"memo_until_ms,omitempty"`
+	Until     uint64 `json:"until_ms,omitempty"`
+	Part      string `json:"part,omitempty"`
+	Agent     string `json:"agent,omitempty"`
+}
+
+type shareReport struct {
+	Owner string `json:"owner"`
+	Parts uint32 `json:"parts"`
+}
+
+type termReport struct {
+	Mode  string `json:"mode"`
+	From  string `json:"from"`
+	Until uint64 `json:"until_ms,omitempty"`
+}
+
+// viewed is what an item is, after everything that happened to it. What only its
+// making said is taken from there.
+type viewed struct {
+	goodsLike
+	matter *custodyv1.MatterView
+}
+
+func (v viewed) GetMass() *custodyv1.Mass {
+	basis := v.matter.GetBasis()
+	if basis == 0 {
+		basis = v.goodsLike.GetMass().GetBasis()
+	}
+	return &custodyv1.Mass{Micrograms: v.matter.GetMicrograms(), Basis: basis}
+}
+func (v viewed) GetCount() uint32 { return v.matter.GetCount() }
+func (v viewed) GetComposition() []*custodyv1.Constituent {
+	if v.matter.GetForm() == 0 {
+		return v.goodsLike.GetComposition()
+	}
+	return v.matter.GetComposition()
+}
+
+// whole is an item that an acceptance separated from another one: nothing but the
+// ledger describes it.
+type whole struct{ *custodyv1.MatterView }
+
+func (w whole) GetMass() *custodyv1.Mass {
+	return &custodyv1.Mass{Micrograms: w.GetMicrograms(), Basis: w.GetBasis()}
+}
+func (w whole) GetDescription() *custodyv1.Description {
+	if w.GetSpecies() == "" {
+		return nil
+	}
+	return &custodyv1.Description{Species: w.GetSpecies()}
+}
+
+func goodsOf(v *custodyv1.ItemView) goodsLike {
+	switch {
+	case v.Registration != nil:
+		return viewed{v.Registration, v.Matter}
+	case v.Output != nil:
+		return viewed{v.Output, v.Matter}
+	}
+	return whole{v.Matter}
 }
 
 func newItemReport(v *custodyv1.ItemView) *itemReport {
+	what := goodsOf(v)
 	r := &itemReport{
 		Item: ledger.ItemID(v.Item).String(), Status: words.Of(v.Status),
-		Goods: goods(v.Registration), Micrograms: v.Registration.GetMass().GetMicrograms(), Pieces: v.Registration.GetCount(),
-		Origin: origins(v.Registration), Contested: v.Contested,
-		Begins: begins(v.Registration.GetAcquisition()), RegisteredBy: party(v.RegisteredBy), RegisteredAt: v.RegisteredAtMs, Registered: v.RegisteredIndex,
-		Holder: holder(v.Custody), Owner: holder(v.GetTitle().GetManagingOwner()), MemoUntil: v.MemoUntilMs,
-		Prev: ledger.EventID(v.Prev).String(), LastIndex: v.LastIndex, Reference: fmt.Sprintf("%x", v.Registration.GetReference()),
+		Goods: goods(what), Micrograms: v.Matter.GetMicrograms(), Pieces: v.Matter.GetCount(),
+		Contested: v.Contested, RegisteredBy: party(v.RegisteredBy), RegisteredAt: v.RegisteredAtMs, Registered: v.RegisteredIndex,
+		Holder: holder(v.Custody), Owner: holder(v.GetTitle().GetManagingOwner()), Treatments: v.Matter.GetTreatments().GetCodes(),
+		Prev: ledger.EventID(v.Prev).String(), LastIndex: v.LastIndex,
 	}
-	for _, id := range v.Registration.GetOutsideIds() {
+	components := v.Matter.GetOrigin()
+	outsideIDs := v.Output.GetOutsideIds()
+	if v.Registration != nil {
+		r.Begins, r.Reference = begins(v.Registration.Acquisition), fmt.Sprintf("%x", v.Registration.Reference)
+		outsideIDs = v.Registration.OutsideIds
+		if v.Matter.GetForm() == 0 {
+			components = v.Registration.Origin
+		}
+	} else {
+		r.Begins, r.MadeBy = "made of other items", fmt.Sprintf("%x", v.CreatedBy)
+	}
+	r.Origin = origins(what.GetMaterial(), components)
+	if what.GetForm() == custodyv1.Form_FORM_PIECE {
+		r.Origin = "of its parts"
+	}
+	for _, id := range outsideIDs {
 		r.OutsideIDs = append(r.OutsideIDs, outsideID{words.Of(id.Kind), id.Issuer, id.Number})
 	}
+	if shares := v.GetTitle().GetShares(); len(shares) > 1 {
+		for _, s := range shares {
+			r.Shares = append(r.Shares, shareReport{holder(s.Owner), s.Parts})
+		}
+	}
+	for _, t := range v.Terms {
+		r.Terms = append(r.Terms, termReport{words.Of(t.Mode), party(t.From), t.UntilMs})
+	}
+	if len(v.Within) > 0 {
+		r.Within = ledger.ItemID(v.Within).String()
+	}
+	for _, child := range v.Matter.GetChildren() {
+		r.Parts = append(r.Parts, "item "+ledger.ItemID(child).String())
+	}
+	for _, line := range v.Matter.GetBill() {
+		r.Parts = append(r.Parts, goods(line)+"; origin "+origins(line.Material, line.Origin))
+	}
+	for _, w := range []struct {
+		holds bool
+		text  string
+	}{
+		{v.Lost, "reported lost"}, {v.Stolen, "reported stolen"}, {v.Damaged, "reported damaged"},
+		{len(v.Disputes) > 0, "disputed: title and matter rest until a ruling"}, {len(v.Holds) > 0, "held for an authority: it does not move"},
+	} {
+		if w.holds {
+			r.Warnings = append(r.Warnings, w.text)
+		}
+	}
 	for _, o := range v.OpenOffers {
-		r.Offers = append(r.Offers, offerReport{
+		sent := offerReport{
 			Event: ledger.EventID(o.EventId).String(), From: party(o.From), To: party(o.To), Mode: words.Of(o.Mode),
-			ExpiresAt: o.ExpiresAtMs, Expired: o.Expired, GoodsLeft: o.GoodsLeft, Declined: o.Declined, MemoUntil: o.MemoUntilMs,
-		})
+			ExpiresAt: o.ExpiresAtMs, Expired: o.Expired, GoodsLeft: o.GoodsLeft, Declined: o.Declined, Until: o.UntilMs,
+		}
+		if o.Part != nil {
+			sent.Part = portionText(o.Part)
+		}
+		if len(o.Agent) > 0 {
+			sent.Agent = party(o.Agent)
+		}
+		r.Offers = append(r.Offers, sent)
 	}
 	return r
 }
 
 func (r *itemReport) Text(w io.Writer) {
 	fmt.Fprintf(w, "Item %s\n", r.Item)
-	if r.Status != words.Of(custodyv1.ItemStatus_ITEM_STATUS_LIVE) {
+	switch r.Status {
+	case words.Of(custodyv1.ItemStatus_ITEM_STATUS_VOID):
 		fmt.Fprintf(w, "  registration taken back: this item counts for nothing\n")
+	case words.Of(custodyv1.ItemStatus_ITEM_STATUS_CONSUMED):
+		fmt.Fprintf(w, "  used up: other items were made of it\n")
+	case words.Of(custodyv1.ItemStatus_ITEM_STATUS_DESTROYED):
+		fmt.Fprintf(w, "  destroyed\n")
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(w, "  attention      %s\n", warning)
 	}
 	fmt.Fprintf(w, "  goods          %s\n  origin         %s\n", r.Goods, r.Origin)
 	for _, id := range r.OutsideIDs {
@@ -160,12 +284,32 @@ func (r *itemReport) Text(w io.Writer) {
 	if r.Contested {
 		fmt.Fprintln(w, "  contested      another item claims the same outside id")
 	}
-	fmt.Fprintf(w, "  record begins  %s; registered by %s, %s, entry %d\n", r.Begins, r.RegisteredBy, words.Time(r.RegisteredAt), r.Registered)
+	for _, part := range r.Parts {
+		fmt.Fprintf(w, "  part           %s\n", part)
+	}
+	if len(r.Treatments) > 0 {
+		fmt.Fprintf(w, "  treatments     %s\n", strings.Join(r.Treatments, "+"))
+	}
+	begins, by := "record begins", "registered"
+	if r.MadeBy != "" {
+		begins, by = "made", "made"
+	}
+	fmt.Fprintf(w, "  %-14s %s; %s by %s, %s, entry %d\n", begins, r.Begins, by, r.RegisteredBy, words.Time(r.RegisteredAt), r.Registered)
+	if r.Within != "" {
+		fmt.Fprintf(w, "  set in         %s; it moves with that piece\n", r.Within)
+	}
 	fmt.Fprintf(w, "  held by        %s\n", r.Holder)
-	if r.MemoUntil != 0 {
-		fmt.Fprintf(w, "  on memo until  %s\n", words.Time(r.MemoUntil))
+	for _, t := range r.Terms {
+		until := ""
+		if t.Until != 0 {
+			until = " until " + words.Time(t.Until)
+		}
+		fmt.Fprintf(w, "  on %-11s from %s%s\n", t.Mode, t.From, until)
 	}
 	fmt.Fprintf(w, "  owned by       %s\n", r.Owner)
+	for _, share := range r.Shares {
+		fmt.Fprintf(w, "  share          %d: %s\n", share.Parts, share.Owner)
+	}
 	for _, o := range r.Offers {
 		fmt.Fprintf(w, "  sent           to %s (%s), %s\n", o.To, o.Mode, o.state())
 	}
@@ -193,8 +337,11 @@ func (o offerReport) state() string {
 	if o.GoodsLeft {
 		text += "; the goods have left"
 	}
-	if o.MemoUntil != 0 {
-		text += "; memo until " + words.Time(o.MemoUntil)
+	if o.Until != 0 {
+		text += "; " + o.Mode + " until " + words.Time(o.Until)
+	}
+	if o.Part != "" {
+		text += "; of it " + o.Part
 	}
 	return text
 }
@@ -335,11 +482,18 @@ func (l *itemList) Text(w io.Writer) {
 				state = ", sent (" + o.Mode + ")"
 			}
 		}
-		if r.MemoUntil != 0 {
-			state += ", on memo"
+		if len(r.Terms) > 0 {
+			state += ", on " + r.Terms[len(r.Terms)-1].Mode
 		}
-		if r.Status != words.Of(custodyv1.ItemStatus_ITEM_STATUS_LIVE) {
+		if r.Within != "" {
+			state += ", set in a piece"
+		}
+		switch r.Status {
+		case words.Of(custodyv1.ItemStatus_ITEM_STATUS_VOID):
 			state = ", taken back"
+		case words.Of(custodyv1.ItemStatus_ITEM_STATUS_LIVE):
+		default:
+			state = ", " + r.Status
 		}
 		fmt.Fprintf(w, "%s  %s%s\n", r.Item, r.Goods, state)
 	}

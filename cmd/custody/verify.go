@@ -71,9 +71,9 @@ func (a *app) verifyCommand() *cobra.Command {
 	var policyPath, eventPath string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Verify a bundle, an evidence file or a proof of an event, without any node",
-		Long: `Verify a bundle, an evidence file, or a .tlog-proof of an event, without any
-node. The content of the file says which it is. It is held against a policy file
+		Short: "Verify a bundle, an evidence file, a disclosed value or a proof of an event, without any node",
+		Long: `Verify a bundle, an evidence file, a disclosed private value, or a .tlog-proof of an
+event, without any node. The content of the file says which it is. It is held against a policy file
 ('custody policy' prints one), or against the genesis of the ledger.`,
 		Args: arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -90,7 +90,13 @@ node. The content of the file says which it is. It is held against a policy file
 			case bytes.HasPrefix(file, []byte("custody-bundle/")):
 				r, err = verifyBundle(file, trust)
 			case bytes.HasPrefix(file, []byte("{")):
-				r, err = verifyEvidence(file, trust)
+				if shown, ok, readErr := parseDisclosure(file); ok {
+					if err = readErr; err == nil {
+						r, err = verifyDisclosure(shown, trust)
+					}
+				} else {
+					r, err = verifyEvidence(file, trust)
+				}
 			case bytes.HasPrefix(file, []byte("c2sp.org/tlog-proof@")):
 				if eventPath == "" {
 					return fmt.Errorf("a proof is about an event that it does not hold: say --event FILE")
@@ -99,7 +105,7 @@ node. The content of the file says which it is. It is held against a policy file
 				if readErr != nil {
 					return readErr
 				}
-				r, err = verifyProof(file, signed, entry, trust)
+				r, err = asResult(verifyProof(file, signed, entry, trust))
 			default:
 				return notProven(args[0], fmt.Errorf("it is neither a bundle, nor evidence, nor a proof: it begins with %.20q", file[:min(len(file), 20)]))
 			}
@@ -112,6 +118,14 @@ node. The content of the file says which it is. It is held against a policy file
 	cmd.Flags().StringVar(&policyPath, "policy", "", "policy `file` of the ledger; default: the policy of the genesis")
 	cmd.Flags().StringVar(&eventPath, "event", "", "for a proof: `file` with the signed event (a SignedEvent message), or its entry as 'custody history -o json' prints it")
 	return cmd
+}
+
+// asResult keeps a missing report from looking like one.
+func asResult(r *proofReport, err error) (result, error) {
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // --- bundles
@@ -214,7 +228,7 @@ func newBundleReport(b *bundle.Report) (*bundleReport, error) {
 
 func newProvenItem(b *bundle.Report, i bundle.Item) (provenItem, error) {
 	last := i.Events[len(i.Events)-1]
-	stated := i.Item.Statement(b.Ledger, false, b.Checkpoint, last.RecordedAt)
+	stated := i.Item.Statement(b.Ledger, i.Matter, false, b.Checkpoint, last.RecordedAt)
 	p := provenItem{StatedBy: i.StatedBy}
 	if i.Stated != nil {
 		stated, p.StatedAt = *i.Stated, i.Stated.At
@@ -223,6 +237,7 @@ func newProvenItem(b *bundle.Report, i bundle.Item) (provenItem, error) {
 	if err != nil {
 		return p, err
 	}
+	view.Matter = client.MatterView(i.Matter)
 	p.itemReport = newItemReport(view)
 	for _, e := range i.Events {
 		p.History = append(p.History, newLine(client.Entry{
@@ -244,7 +259,7 @@ func (r *bundleReport) conclude(b *bundle.Report) {
 	r.Proves = append(r.Proves,
 		fmt.Sprintf("%d associations of %d agree on the first %d entries of ledger %s, and have re-run its rules on them.", len(r.Cosigned), len(b.Policy.Nodes), r.Size, r.Name),
 		"Every event shown here was signed by a key that the party had then, that was permitted to do this and was not revoked.",
-		"Between the registration of each item and its last event shown here, nothing was left out.")
+		"Between the making of each item and its last event shown here, nothing was left out.")
 	stated := len(r.Items) > 0 && len(r.Items[0].StatedBy) > 0
 	if stated {
 		r.Proves = append(r.Proves, fmt.Sprintf("%s state that nothing followed on the items up to entry %d, recorded %s.",
@@ -400,7 +415,7 @@ type proofReport struct {
 	NotShown   []string     `json:"does_not_prove"`
 }
 
-func verifyProof(file []byte, signed ledger.SignedEvent, entry []byte, trust trusted) (result, error) {
+func verifyProof(file []byte, signed ledger.SignedEvent, entry []byte, trust trusted) (*proofReport, error) {
 	proof, err := checkpoint.ParseProof(file)
 	if err != nil {
 		return nil, err

@@ -83,7 +83,7 @@ func TestBundleVerifyPolicy(t *testing.T) {
 		t.Error("the policy in the bundle is another one")
 	}
 	text := custody(t, exitDone, "verify", "--policy", policy, file)
-	demands(t, text, "The bundle verifies.", "antwerp.example.org", "registered natural diamond, 1.00 ct", "sent it to "+buyer.Party().String(),
+	demands(t, text, "The bundle verifies.", "antwerp.example.org", "registered polished natural diamond, 1.00 ct", "sent it to "+buyer.Party().String(),
 		"stated by      antwerp.example.org, mumbai.example.org", "member of antwerp.example.org",
 		"This does not prove", "Anything after entry 4", "the object before you is this item", "inscription GIA 2141438171")
 	if tail := text[strings.Index(text, "This does not prove"):]; !strings.HasSuffix(tail, "2141438171\n") {

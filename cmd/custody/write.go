@@ -17,12 +17,14 @@ import (
 
 // written is what was recorded, or had been.
 type written struct {
-	Event      string `json:"event"`
-	Item       string `json:"item,omitempty"`
-	Party      string `json:"party,omitempty"`
-	Index      uint64 `json:"index"`
-	RecordedAt uint64 `json:"recorded_at_ms"`
-	LeafHash   string `json:"leaf_hash"`
+	Event string `json:"event"`
+	Item  string `json:"item,omitempty"`
+	// NewItem is what an acceptance separated from Item.
+	NewItem    *separated `json:"new_item,omitempty"`
+	Party      string     `json:"party,omitempty"`
+	Index      uint64     `json:"index"`
+	RecordedAt uint64     `json:"recorded_at_ms"`
+	LeafHash   string     `json:"leaf_hash"`
 	// Duplicate tells that it had been recorded before.
 	Duplicate bool `json:"duplicate,omitempty"`
 	// State is committed: a majority of the nodes has it; or final: it is under a
@@ -30,6 +32,14 @@ type written struct {
 	State string   `json:"state"`
 	Final *finalAt `json:"final,omitempty"`
 	Done  string   `json:"done"` // in a sentence
+}
+
+// separated is a new item that was a part of another one.
+type separated struct {
+	Item string `json:"item"`
+	// Is tells whether it was received or is missing; empty where nobody looked what
+	// had been sent.
+	Is string `json:"is,omitempty"`
 }
 
 // finalAt is the checkpoint that something is final under.
@@ -69,6 +79,12 @@ func (r *written) Text(w io.Writer) {
 		before = "before, "
 	}
 	fmt.Fprintf(w, "%s\n  event  %s\n  entry  %d, recorded %s%s, %s\n", r.Done, r.Event, r.Index, before, words.Time(r.RecordedAt), r.State)
+	if n := r.NewItem; n != nil {
+		fmt.Fprintf(w, "  new    item %s%s\n", n.Item, map[string]string{
+			"received": ": what you received; the rest stays with the sender",
+			"missing":  ": what is missing; it stays the sender's",
+		}[n.Is])
+	}
 	if r.Final != nil {
 		fmt.Fprintf(w, "  final  %s\n", r.Final)
 	}
@@ -110,6 +126,7 @@ func (a *app) waits(cmd *cobra.Command, help string) {
 var writing = []string{
 	"key add", "key revoke", "party admit", "party sponsor", "party suspend", "item register", "item void",
 	"send", "receive", "decline", "withdraw", "release", "reenter", "gov propose", "gov approve",
+	"transform", "reweigh", "correct", "attest", "attest withdraw", "border", "reclaim", "share", "incident", "dispute", "rule", "hold", "hold release", "countersign",
 }
 
 // waitsOf adds --wait to every writing command.

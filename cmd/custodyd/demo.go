@@ -17,8 +17,9 @@ func demoCommand() *cobra.Command {
 		Long: `Starts three nodes of three made-up associations on this machine, each in a
 process of its own, and tells act by act how a shop's spreadsheet becomes signed
 stock, how stones pass through several hands, what happens when the leader is
-killed in the middle, which events are refused and why, and how an audit finds
-one flipped byte. The same story is written as index.html.
+killed in the middle, which events are refused and why, how a ring comes from the
+mine to a consumer and what is in it, and how an audit finds one flipped byte. The
+same story is written as index.html.
 
 The nodes go on serving until Ctrl-C; with --exit they stop at the end. The
 program custody must lie beside this one. The exit status is 0 if every act held.`,

@@ -59,7 +59,7 @@ func TestForgedLedgers(t *testing.T) {
 		if event.Group != nil && event.Group.Position == 0 {
 			group = i + 1
 		}
-		if _, registers := event.Output(); registers && group > 0 && event.Group == nil && later == 0 {
+		if registers := len(event.Outputs()) == 1; registers && group > 0 && event.Group == nil && later == 0 {
 			later = i + 1
 		}
 	}
@@ -331,7 +331,7 @@ func naive(w *world, source *copySource) bool {
 				return false
 			}
 		}
-		if item, ok := event.Output(); ok {
+		for _, item := range event.Outputs() {
 			named[item], last[item] = uint64(i), event.ID
 		}
 		links := event.ItemLinks(entry.Links)
@@ -354,10 +354,16 @@ func naive(w *world, source *copySource) bool {
 			changed[event.Party] = uint64(i)
 		}
 		for n, item := range event.Names() {
-			if at, known := named[item]; !known || at != links[n] || last[item] != event.Item.Prev {
+			if at, known := named[item]; !known || at != links[n] {
 				return false
 			}
-			named[item], last[item] = uint64(i), event.ID
+			named[item] = uint64(i)
+		}
+		for _, ref := range event.Items {
+			if last[ref.Item] != ref.Prev {
+				return false
+			}
+			last[ref.Item] = event.ID
 		}
 	}
 	// What the twin does not know are the parties: an admission that is left out

@@ -251,7 +251,7 @@ func TestRevokedKeyActsLater(t *testing.T) {
 	forged := w.forge(t, func(es []*ledger.Entry) []*ledger.Entry {
 		last := es[len(es)-1]
 		signed := w.event("chen", nil, func(e *custodyv1.Event) {
-			e.Body = &custodyv1.Event_Accept{Accept: &custodyv1.Accept{Item: w.ref(ledger.ItemID{}), Offer: make([]byte, 32)}}
+			e.Body = &custodyv1.Event_Accept{Accept: &custodyv1.Accept{Item: w.ref(ledger.ItemID{}), Offer: make([]byte, 32), From: make([]byte, 20)}}
 		})
 		entry := &ledger.Entry{Kind: ledger.KindEvent, RecordedAt: last.RecordedAt, Links: []uint64{uint64(revoked), 0}}
 		entry.Signed = resigned(t, signed, last.RecordedAt, seeded("clerk of chen"))

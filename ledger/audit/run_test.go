@@ -150,12 +150,22 @@ func BenchmarkState(b *testing.B) {
 			s.addEvent(id)
 			item := ledger.NewItemID(id, 0)
 			s.put(rules.Changes{
-				Items:         []rules.Item{{ID: item, Status: rules.Live, Registrant: party, Last: id, Custody: rules.Inside(party), Title: rules.Inside(party)}},
+				Matters:       []rules.Matter{stone(item)},
+				Items:         []rules.Item{{ID: item, Status: rules.Live, Registrant: party, Last: id, Custody: rules.Inside(party), Title: rules.Sole(rules.Inside(party))}},
 				Registrations: []rules.Registration{{Party: party, Reference: ledger.Reference(id[:16]), Item: item}},
 			})
 		}
 		b.ReportMetric(float64(liveBytes()-before)/items, "bytes/item")
 		runtime.KeepAlive(s)
+	}
+}
+
+// stone is the matter of a diamond of one origin.
+func stone(item ledger.ItemID) rules.Matter {
+	return rules.Matter{
+		Item: item, Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL, Stage: custodyv1.Stage_STAGE_POLISHED,
+		Mass: 214_000, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED,
+		Origin: []rules.Component{{Source: rules.Source{Kind: custodyv1.OriginKind_ORIGIN_KIND_MINED, Countries: "BW CA ZA", Producer: "mine.example.org"}, Micrograms: 214_000}},
 	}
 }
 

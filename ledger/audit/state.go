@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
@@ -10,12 +11,12 @@ import (
 )
 
 // State is what a verified ledger comes to, in memory: the view that its next
-// entries are judged on. An item takes about 185 bytes with its reference and
+// entries are judged on. An item takes about 255 bytes with its matter, reference and
 // first event, every further event about 40. Not safe for concurrent use while
 // it changes.
 //
 //  1. It is the state after exactly Head().Size entries, all of them verified.
-//  2. Parties, keys, items and registrations stand in the order in which the
+//  2. Parties, keys, items, attestations, papers and registrations stand in the order in which the
 //     ledger first named them, so that a ledger has one state file.
 type State struct {
 	file    []byte
@@ -36,7 +37,15 @@ type State struct {
 
 	items  []itemRow
 	itemAt *table[ledger.ItemID]
-	offers map[uint32][]rules.Offer // open offers, by row of the item
+	// What few items have, by row of the item.
+	offers map[uint32][]rules.Offer
+	marks  map[uint32]marks
+	claims map[uint32][]rules.OutsideID
+
+	attestations  []rules.Attestation
+	attestationAt *table[ledger.EventID]
+	papers        []rules.Paper
+	paperAt       *table[rules.PaperID]
 
 	registrations  []registrationRow
 	registrationAt *table[registrationKey]
@@ -53,13 +62,30 @@ type itemRow struct {
 	id         ledger.ItemID
 	registrant uint32 // row of the party
 	custody    holderRow
-	title      holderRow
+	owner      holderRow // the managing one; all owners stand in marks where there are several
+	matter     packed
 	status     rules.Status
 	offered    bool
 	registered uint64
 	last       uint64 // index of the entry that holds the last event
 	lastIndex  uint64
-	memoUntil  uint64
+}
+
+// marks are what few items have. The zero value is none.
+type marks struct {
+	title    []rules.Share // unless the managing owner owns all
+	terms    []rules.Term
+	within   ledger.ItemID
+	lost     bool
+	stolen   bool
+	damaged  bool
+	disputes []rules.Dispute
+	holds    []rules.Hold
+}
+
+func (m marks) none() bool {
+	return len(m.title) == 0 && len(m.terms) == 0 && m.within == ledger.ItemID{} && !m.lost && !m.stolen && !m.damaged &&
+		len(m.disputes) == 0 && len(m.holds) == 0
 }
 
 // holderRow is a party, or somebody outside.
@@ -98,11 +124,13 @@ func Start(genesisFile []byte) (*State, error) {
 }
 
 func newState(file []byte, genesis *ledger.Genesis) *State {
-	s := &State{file: file, genesis: genesis, id: ledger.GenesisID(file), offers: map[uint32][]rules.Offer{}}
+	s := &State{file: file, genesis: genesis, id: ledger.GenesisID(file), offers: map[uint32][]rules.Offer{}, marks: map[uint32]marks{}, claims: map[uint32][]rules.OutsideID{}}
 	s.eventAt = newTable(func(row uint32) ledger.EventID { return s.events[row] })
 	s.partyAt = newTable(func(row uint32) ledger.PartyID { return s.parties[row].ID })
 	s.keyAt = newTable(func(row uint32) sign.KeyID { return s.keys[row].id })
 	s.itemAt = newTable(func(row uint32) ledger.ItemID { return s.items[row].id })
+	s.attestationAt = newTable(func(row uint32) ledger.EventID { return s.attestations[row].Event })
+	s.paperAt = newTable(func(row uint32) rules.PaperID { return s.papers[row].ID })
 	s.registrationAt = newTable(func(row uint32) registrationKey { return s.registrations[row].registrationKey })
 	return s
 }
@@ -165,6 +193,18 @@ func (s *State) put(changes rules.Changes) {
 	for _, i := range changes.Items {
 		s.putItem(i)
 	}
+	for _, m := range changes.Matters {
+		s.items[s.itemRow(m.Item)].matter = pack(m)
+	}
+	for _, a := range changes.Attestations {
+		s.putAttestation(a)
+	}
+	for _, p := range changes.Papers {
+		s.putPaper(p)
+	}
+	for _, c := range changes.Claims {
+		s.putClaim(c)
+	}
 	for _, r := range changes.Registrations {
 		s.putRegistration(r)
 	}
@@ -207,19 +247,70 @@ func (s *State) putItem(i rules.Item) {
 		id:         i.ID,
 		registrant: s.partyRow(i.Registrant),
 		custody:    s.holderRow(i.Custody),
-		title:      s.holderRow(i.Title),
+		owner:      s.holderRow(i.Owner()),
+		matter:     s.items[row].matter,
 		status:     i.Status,
 		offered:    i.Offered,
 		registered: i.Registered,
 		last:       last,
 		lastIndex:  i.LastIndex,
-		memoUntil:  i.MemoUntil,
+	}
+	m := marks{terms: i.Terms, within: i.Within, lost: i.Lost, stolen: i.Stolen, damaged: i.Damaged, disputes: i.Disputes, holds: i.Holds}
+	if len(i.Title) > 1 || i.Title[0].Parts != 1 {
+		m.title = i.Title
+	}
+	if m.none() {
+		delete(s.marks, row)
+	} else {
+		s.marks[row] = m
 	}
 	if len(i.Offers) == 0 {
 		delete(s.offers, row)
+	} else {
+		s.offers[row] = i.Offers
+	}
+}
+
+func (s *State) putAttestation(a rules.Attestation) {
+	if row, ok := s.attestationAt.find(a.Event); ok {
+		s.attestations[row] = a
 		return
 	}
-	s.offers[row] = i.Offers
+	s.attestations = append(s.attestations, a)
+	s.attestationAt.add(uint32(len(s.attestations) - 1))
+}
+
+func (s *State) putPaper(p rules.Paper) {
+	if row, ok := s.paperAt.find(p.ID); ok {
+		s.papers[row] = p
+		return
+	}
+	s.papers = append(s.papers, p)
+	s.paperAt.add(uint32(len(s.papers) - 1))
+}
+
+func (s *State) putClaim(c rules.Claim) {
+	row := s.itemRow(c.Item)
+	ids := s.claims[row]
+	switch at := slices.Index(ids, c.ID); {
+	case c.Stands && at < 0:
+		ids = append(ids, c.ID)
+	case !c.Stands && at >= 0:
+		ids = slices.Delete(slices.Clone(ids), at, at+1)
+	}
+	if len(ids) == 0 {
+		delete(s.claims, row)
+		return
+	}
+	s.claims[row] = ids
+}
+
+func (s *State) itemRow(id ledger.ItemID) uint32 {
+	row, ok := s.itemAt.find(id)
+	if !ok {
+		panic(fmt.Sprintf("audit: item %s is not in the ledger", id))
+	}
+	return row
 }
 
 func (s *State) putRegistration(r rules.Registration) {
@@ -282,7 +373,7 @@ func (s *State) Item(id ledger.ItemID) (rules.Item, bool) {
 	if !ok {
 		return rules.Item{}, false
 	}
-	i := &s.items[row]
+	i, m := &s.items[row], s.marks[row]
 	return rules.Item{
 		ID:         i.id,
 		Status:     i.status,
@@ -291,11 +382,64 @@ func (s *State) Item(id ledger.ItemID) (rules.Item, bool) {
 		Last:       s.events[i.last],
 		LastIndex:  i.lastIndex,
 		Custody:    s.holder(i.custody),
-		Title:      s.holder(i.title),
+		Title:      s.title(row),
+		Terms:      m.terms,
 		Offers:     s.offers[row],
 		Offered:    i.offered,
-		MemoUntil:  i.memoUntil,
+		Within:     m.within,
+		Lost:       m.lost,
+		Stolen:     m.stolen,
+		Damaged:    m.damaged,
+		Disputes:   m.disputes,
+		Holds:      m.holds,
 	}, true
+}
+
+func (s *State) title(row uint32) []rules.Share {
+	if shares := s.marks[row].title; len(shares) > 0 {
+		return shares
+	}
+	return rules.Sole(s.holder(s.items[row].owner))
+}
+
+// Claims implements rules.View.
+func (s *State) Claims(id ledger.ItemID) []rules.OutsideID {
+	row, ok := s.itemAt.find(id)
+	if !ok {
+		return nil
+	}
+	return s.claims[row]
+}
+
+// Matter implements rules.View.
+func (s *State) Matter(id ledger.ItemID) (rules.Matter, bool) {
+	row, ok := s.itemAt.find(id)
+	if !ok {
+		return rules.Matter{}, false
+	}
+	m, err := s.items[row].matter.unpack(id)
+	if err != nil {
+		panic(fmt.Sprintf("audit: item %s: %v", id, err)) // what pack gave, or Load has checked
+	}
+	return m, true
+}
+
+// Attestation implements rules.View.
+func (s *State) Attestation(id ledger.EventID) (rules.Attestation, bool) {
+	row, ok := s.attestationAt.find(id)
+	if !ok {
+		return rules.Attestation{}, false
+	}
+	return s.attestations[row], true
+}
+
+// Paper implements rules.View.
+func (s *State) Paper(id rules.PaperID) (rules.Paper, bool) {
+	row, ok := s.paperAt.find(id)
+	if !ok {
+		return rules.Paper{}, false
+	}
+	return s.papers[row], true
 }
 
 // Registration implements rules.View.

@@ -19,7 +19,7 @@ import (
 
 // The state file, integers big-endian, rows counted from 0:
 //
-//	"custody-audit-state/v2\n"
+//	"custody-audit-state/v3\n"
 //	u32 length, genesis file
 //	u64 size | leaf hash of the last entry [32] | its recorded time u64 | root [32]
 //	tree: for level 0 to 7 the (size / 256^level) mod 256 hashes of the incomplete tile
@@ -29,11 +29,22 @@ import (
 //	                   u16 keys: key id [20]
 //	u32 keys:          wire form | party u32 row | scopes u32 | recovery u8 | added u64 | revoked u64
 //	u32 items:         id [20] | status u8 | registrant u32 row | registered u64
-//	                   last event u64 index | last entry u64 | custody | title | offered u8 | memo until u64
+//	                   last event u64 index | last entry u64 | custody | offered u8
+//	                   u8 owners: holder | parts u32
+//	                   u8 terms: mode u32 | from u32 row | until u64 | may memo on u8
 //	                   u8 offers: index u64 | from u32 row | to u32 row | mode u32 | expires u64
-//	                   | goods left u8 | declined u8 | memo until u64
+//	                   | goods left u8 | declined u8 | may memo on u8 | until u64
+//	                   | part: micrograms u64, count u32 | u8 agents, 0 or 1: u32 row
+//	                   within [20], zero for none | lost u8 | stolen u8 | damaged u8
+//	                   u8 disputes: index u64 | party u32 row | ground u32
+//	                   u8 holds: index u64 | authority u32
+//	                   u8 outside ids: kind u32 | issuer | number
+//	                   u32 length, matter, see packed
 //	  a holder is      0 u8 | party u32 row, or
 //	                   1 u8 | reason u32 | country | since u64 | released by u32 row
+//	u32 attestations:  index u64 | item u32 row | party u32 row | kind u32 | paper [32]
+//	                   | drawn: micrograms u64, count u32 | expires u64 | withdrawn u8
+//	u32 papers:        id [32] | document [32] | quantity | spent: micrograms u64, count u32 each
 //	u32 registrations: party u32 row | reference [16] | item u32 row
 //	policy in force | its handover u64, 0 for the first | policy before, where that is not 0
 //	adopted at u64, 0 for none | u16 proposals: index u64 | quorum u32 | u8 nodes, 0 or 1: node u8 row | keys | u8 approvals: party u32 row
@@ -47,7 +58,7 @@ import (
 // A text is a u16 length and bytes. A state has exactly one file. The checksum
 // finds damage, not forgery: who can write the file decides what the next audit
 // takes for verified.
-const stateMagic = "custody-audit-state/v2\n"
+const stateMagic = "custody-audit-state/v3\n"
 
 // ErrStateFile is wrapped by every error about the bytes of a state file.
 var ErrStateFile = errors.New("not a valid audit state file")
@@ -78,6 +89,18 @@ func (s *State) Save(to io.Writer) error {
 	w.uint32(len(s.items))
 	for row := range s.items {
 		w.item(s, uint32(row))
+	}
+	w.uint32(len(s.attestations))
+	for i := range s.attestations {
+		w.attestation(s, &s.attestations[i])
+	}
+	w.uint32(len(s.papers))
+	for i := range s.papers {
+		p := &s.papers[i]
+		w.bytes(p.ID[:])
+		w.bytes(p.Document[:])
+		w.portion(p.Quantity)
+		w.portion(p.Spent)
 	}
 	w.uint32(len(s.registrations))
 	for i := range s.registrations {
@@ -176,21 +199,91 @@ func (w *stateWriter) item(s *State, row uint32) {
 	w.uint64(i.last)
 	w.uint64(i.lastIndex)
 	w.holder(s, i.custody)
-	w.holder(s, i.title)
 	w.flag(i.offered)
-	w.uint64(i.memoUntil)
+	title, m := s.title(row), s.marks[row]
+	w.uint8(uint8(len(title)))
+	for _, share := range title {
+		w.holder(s, s.holderRow(share.Owner))
+		w.uint32(int(share.Parts))
+	}
+	w.uint8(uint8(len(m.terms)))
+	for _, t := range m.terms {
+		w.uint32(int(t.Mode))
+		w.uint32(int(s.partyRow(t.From)))
+		w.uint64(t.Until)
+		w.flag(t.MayMemoOn)
+	}
 	offers := s.offers[row]
 	w.uint8(uint8(len(offers)))
 	for _, o := range offers {
-		w.uint64(o.Index)
-		w.uint32(int(s.partyRow(o.From)))
-		w.uint32(int(s.partyRow(o.To)))
-		w.uint32(int(o.Mode))
-		w.uint64(o.ExpiresAt)
-		w.flag(o.GoodsLeft)
-		w.flag(o.Declined)
-		w.uint64(o.MemoUntil)
+		w.offer(s, o)
 	}
+	w.bytes(m.within[:])
+	w.flag(m.lost)
+	w.flag(m.stolen)
+	w.flag(m.damaged)
+	w.uint8(uint8(len(m.disputes)))
+	for _, d := range m.disputes {
+		w.uint64(s.indexOf(d.Event))
+		w.uint32(int(s.partyRow(d.Party)))
+		w.uint32(int(d.Ground))
+	}
+	w.uint8(uint8(len(m.holds)))
+	for _, h := range m.holds {
+		w.uint64(s.indexOf(h.Event))
+		w.uint32(int(h.Authority))
+	}
+	w.uint8(uint8(len(s.claims[row])))
+	for _, id := range s.claims[row] {
+		w.uint32(int(id.Kind))
+		w.short(id.Issuer)
+		w.short(id.Number)
+	}
+	w.uint32(len(i.matter))
+	w.text(string(i.matter))
+}
+
+func (w *stateWriter) offer(s *State, o rules.Offer) {
+	w.uint64(o.Index)
+	w.uint32(int(s.partyRow(o.From)))
+	w.uint32(int(s.partyRow(o.To)))
+	w.uint32(int(o.Mode))
+	w.uint64(o.ExpiresAt)
+	w.flag(o.GoodsLeft)
+	w.flag(o.Declined)
+	w.flag(o.MayMemoOn)
+	w.uint64(o.Until)
+	w.portion(o.Part)
+	agent := o.Agent != ledger.PartyID{}
+	w.flag(agent)
+	if agent {
+		w.uint32(int(s.partyRow(o.Agent)))
+	}
+}
+
+func (w *stateWriter) portion(p rules.Portion) {
+	w.uint64(p.Micrograms)
+	w.uint32(int(p.Count))
+}
+
+func (w *stateWriter) attestation(s *State, a *rules.Attestation) {
+	w.uint64(s.indexOf(a.Event))
+	w.uint32(int(s.itemRow(a.Item)))
+	w.uint32(int(s.partyRow(a.Party)))
+	w.uint32(int(a.Kind))
+	w.bytes(a.Paper[:])
+	w.portion(a.Drawn)
+	w.uint64(a.Expires)
+	w.flag(a.Withdrawn)
+}
+
+// indexOf gives the index of an event that the ledger holds.
+func (s *State) indexOf(id ledger.EventID) uint64 {
+	index, ok := s.EventIndex(id)
+	if !ok {
+		panic(fmt.Sprintf("audit: event %s is not in the ledger", id))
+	}
+	return index
 }
 
 func (w *stateWriter) holder(s *State, h holderRow) {
@@ -320,6 +413,8 @@ func (r *stateReader) state() *State {
 	r.each(uint64(r.uint32()), func() { r.party(s) })
 	r.each(uint64(r.uint32()), func() { r.key(s) })
 	r.each(uint64(r.uint32()), func() { r.item(s) })
+	r.each(uint64(r.uint32()), func() { r.attestation(s) })
+	r.each(uint64(r.uint32()), func() { r.paper(s) })
 	r.each(uint64(r.uint32()), func() { r.registration(s) })
 	r.policyState(s)
 	r.memory(s)
@@ -437,25 +532,132 @@ func (r *stateReader) index(s *State) uint64 {
 func (r *stateReader) item(s *State) {
 	i := itemRow{id: r.id(), status: rules.Status(r.uint8()), registrant: r.row(len(s.parties)), registered: r.index(s)}
 	i.last, i.lastIndex = r.index(s), r.index(s)
-	i.custody, i.title = r.holder(s), r.holder(s)
-	i.offered, i.memoUntil = r.flag(), r.uint64()
+	i.custody, i.offered = r.holder(s), r.flag()
+	var m marks
+	r.each(uint64(r.uint8()), func() {
+		owner := r.holder(s)
+		if len(m.title) == 0 {
+			i.owner = owner
+		}
+		m.title = append(m.title, rules.Share{Owner: r.held(s, owner), Parts: r.uint32()})
+	})
+	r.each(uint64(r.uint8()), func() {
+		m.terms = append(m.terms, rules.Term{Mode: custodyv1.Mode(r.enum()), From: r.partyID(s), Until: r.uint64(), MayMemoOn: r.flag()})
+	})
 	var offers []rules.Offer
 	r.each(uint64(r.uint8()), func() { offers = append(offers, r.offer(s)) })
-	if i.status != rules.Live && i.status != rules.Voided {
+	m.within, m.lost, m.stolen, m.damaged = r.id(), r.flag(), r.flag(), r.flag()
+	r.each(uint64(r.uint8()), func() {
+		m.disputes = append(m.disputes, rules.Dispute{Event: r.eventID(s), Party: r.partyID(s), Ground: custodyv1.DisputeGround(r.enum())})
+	})
+	r.each(uint64(r.uint8()), func() {
+		m.holds = append(m.holds, rules.Hold{Event: r.eventID(s), Authority: custodyv1.HoldAuthority(r.enum())})
+	})
+	var claims []rules.OutsideID
+	r.each(uint64(r.uint8()), func() {
+		claims = append(claims, rules.OutsideID{Kind: custodyv1.OutsideIdKind(r.enum()), Issuer: r.short(), Number: r.short()})
+	})
+	i.matter = r.packed()
+	if i.status < rules.Live || i.status > rules.Destroyed {
 		r.fail("an item has status %d", i.status)
+	}
+	if len(m.title) == 0 {
+		r.fail("nobody owns item %s", i.id)
 	}
 	if _, known := s.itemAt.find(i.id); known {
 		r.fail("item %s stands twice", i.id)
 	}
+	if _, err := i.matter.unpack(i.id); err != nil {
+		r.fail("item %s: %v", i.id, err)
+	}
 	if r.err != nil {
 		return
+	}
+	if len(m.title) == 1 && m.title[0].Parts == 1 {
+		m.title = nil
 	}
 	row := uint32(len(s.items))
 	s.items = append(s.items, i)
 	s.itemAt.add(row)
+	if !m.none() {
+		s.marks[row] = m
+	}
 	if len(offers) > 0 {
 		s.offers[row] = offers
 	}
+	if len(claims) > 0 {
+		s.claims[row] = claims
+	}
+}
+
+// packed reads matter.
+func (r *stateReader) packed() packed {
+	length := int(r.uint32())
+	var b []byte
+	for len(b) < length && r.err == nil {
+		b = append(b, r.take(min(len(r.buf), length-len(b)))...)
+	}
+	return packed(b)
+}
+
+// partyID reads the row of a party.
+func (r *stateReader) partyID(s *State) ledger.PartyID {
+	row := r.row(len(s.parties))
+	if r.err != nil {
+		return ledger.PartyID{}
+	}
+	return s.parties[row].ID
+}
+
+// eventID reads the index of an event.
+func (r *stateReader) eventID(s *State) ledger.EventID {
+	index := r.index(s)
+	if r.err != nil {
+		return ledger.EventID{}
+	}
+	if s.events[index] == (ledger.EventID{}) {
+		r.fail("entry %d is named as an event", index)
+	}
+	return s.events[index]
+}
+
+func (r *stateReader) held(s *State, h holderRow) rules.Holder {
+	if r.err != nil {
+		return rules.Holder{}
+	}
+	return s.holder(h)
+}
+
+func (r *stateReader) portion() rules.Portion {
+	return rules.Portion{Micrograms: r.uint64(), Count: r.uint32()}
+}
+
+func (r *stateReader) attestation(s *State) {
+	a := rules.Attestation{Index: r.index(s)}
+	item := r.row(len(s.items))
+	a.Party, a.Kind = r.partyID(s), custodyv1.DocumentKind(r.enum())
+	a.Paper, a.Drawn, a.Expires, a.Withdrawn = r.hash(), r.portion(), r.uint64(), r.flag()
+	if r.err != nil {
+		return
+	}
+	a.Event, a.Item = s.events[a.Index], s.items[item].id
+	if _, known := s.attestationAt.find(a.Event); known || a.Event == (ledger.EventID{}) {
+		r.fail("entry %d is no attestation, or stands twice", a.Index)
+		return
+	}
+	s.putAttestation(a)
+}
+
+func (r *stateReader) paper(s *State) {
+	p := rules.Paper{ID: r.hash(), Document: r.hash(), Quantity: r.portion(), Spent: r.portion()}
+	if r.err != nil {
+		return
+	}
+	if _, known := s.paperAt.find(p.ID); known {
+		r.fail("paper %x stands twice", p.ID)
+		return
+	}
+	s.putPaper(p)
 }
 
 func (r *stateReader) holder(s *State) holderRow {
@@ -473,7 +675,10 @@ func (r *stateReader) offer(s *State) rules.Offer {
 	o := rules.Offer{Index: r.index(s)}
 	from, to := r.row(len(s.parties)), r.row(len(s.parties))
 	o.Mode, o.ExpiresAt = custodyv1.Mode(r.enum()), r.uint64()
-	o.GoodsLeft, o.Declined, o.MemoUntil = r.flag(), r.flag(), r.uint64()
+	o.GoodsLeft, o.Declined, o.MayMemoOn, o.Until, o.Part = r.flag(), r.flag(), r.flag(), r.uint64(), r.portion()
+	if r.flag() {
+		o.Agent = r.partyID(s)
+	}
 	if r.err == nil {
 		o.Event, o.From, o.To = s.events[o.Index], s.parties[from].ID, s.parties[to].ID
 	}

@@ -145,7 +145,10 @@ func (w *world) add(events ...ledger.SignedEvent) ledger.EventID {
 	w.state.Apply(rules.Block{Entries: appended, Changes: sequencer.Changes()})
 	for _, a := range appended {
 		w.entries = append(w.entries, a.Bytes)
-		for _, id := range a.Candidate.Names() {
+		for _, ref := range a.Candidate.Items {
+			w.last[ref.Item] = a.Candidate.ID
+		}
+		for _, id := range a.Candidate.Outputs() {
 			w.last[id] = a.Candidate.ID
 		}
 	}
@@ -167,11 +170,11 @@ func (w *world) admit(association, dealer string) {
 func (w *world) registration(dealer string, group *custodyv1.Group, n int) ledger.SignedEvent {
 	return w.event(dealer, group, func(e *custodyv1.Event) {
 		e.Body = &custodyv1.Event_ItemRegister{ItemRegister: &custodyv1.ItemRegister{
-			Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL,
+			Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL, Stage: custodyv1.Stage_STAGE_POLISHED,
 			Mass:        &custodyv1.Mass{Micrograms: 200_000, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED},
 			Description: &custodyv1.Description{Shape: "round", Colour: "E", Clarity: "VS1", Cut: "Ideal", LengthUm: 4300, WidthUm: 4310, HeightUm: 2700},
 			Acquisition: custodyv1.Acquisition_ACQUISITION_STOCK_BEFORE_JOINING,
-			Origin:      []*custodyv1.OriginComponent{{Micrograms: 200_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_GRANDFATHERED, Evidence: custodyv1.Evidence_EVIDENCE_STATED}},
+			Origin:      []*custodyv1.OriginComponent{{Micrograms: 200_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_GRANDFATHERED}},
 			Reference:   binary.BigEndian.AppendUint64(make([]byte, 8), uint64(n)),
 		}}
 	})
@@ -194,21 +197,22 @@ func (w *world) offer(from, to string, item ledger.ItemID, mode custodyv1.Mode) 
 		receiver := partyOf(to)
 		offer := &custodyv1.Offer{Item: w.ref(item), To: receiver[:], Mode: mode, ExpiresAtMs: w.now + 3600_000}
 		if mode == custodyv1.Mode_MODE_MEMO {
-			offer.MemoUntilMs = w.now + 30*24*3600_000
+			offer.UntilMs = w.now + 30*24*3600_000
 			offer.GoodsLeft = true
 		}
 		e.Body = &custodyv1.Event_Offer{Offer: offer}
 	}))
 }
 
-func (w *world) accept(party string, item ledger.ItemID, offer ledger.EventID) {
+func (w *world) accept(party, from string, item ledger.ItemID, offer ledger.EventID) {
 	w.add(w.event(party, nil, func(e *custodyv1.Event) {
-		e.Body = &custodyv1.Event_Accept{Accept: &custodyv1.Accept{Item: w.ref(item), Offer: offer[:]}}
+		offerer := partyOf(from)
+		e.Body = &custodyv1.Event_Accept{Accept: &custodyv1.Accept{Item: w.ref(item), Offer: offer[:], From: offerer[:]}}
 	}))
 }
 
 func (w *world) pass(from, to string, item ledger.ItemID, mode custodyv1.Mode) {
-	w.accept(to, item, w.offer(from, to, item, mode))
+	w.accept(to, from, item, w.offer(from, to, item, mode))
 }
 
 // story writes a small ledger with every kind of event.
@@ -247,7 +251,7 @@ func story(t testing.TB) *world {
 		e.Body = &custodyv1.Event_Release{Release: &custodyv1.Release{Item: w.ref(b), Reason: custodyv1.OutsideReason_OUTSIDE_REASON_SOLD, Country: "US"}}
 	}))
 	w.add(w.event("asha", nil, func(e *custodyv1.Event) {
-		e.Body = &custodyv1.Event_Reenter{Reenter: &custodyv1.Reenter{Item: w.ref(b)}}
+		e.Body = &custodyv1.Event_Reenter{Reenter: &custodyv1.Reenter{Item: w.ref(b), Identity: custodyv1.Identity_IDENTITY_STATED}}
 	}))
 	c := w.register("chen", 9)
 	w.add(w.event("chen", nil, func(e *custodyv1.Event) {
@@ -282,6 +286,7 @@ func story(t testing.TB) *world {
 		e.Body = &custodyv1.Event_Decline{Decline: &custodyv1.Decline{Item: w.ref(b), Offer: offer[:], Reason: custodyv1.DeclineReason_DECLINE_REASON_NEVER_ARRIVED}}
 	}))
 	w.offer("chen", "bram", a, custodyv1.Mode_MODE_SALE)
+	w.goods()
 	return w
 }
 

@@ -37,6 +37,7 @@ type secondCase struct {
 // secondWord is what bundle.py finds.
 type secondWord struct {
 	Accept  bool   `json:"accept"`
+	Unknown bool   `json:"unknown,omitempty"` // no verdict: the rules of one of the events are not written there
 	Refusal string `json:"refusal,omitempty"`
 	Size    uint64 `json:"size"`
 	Root    string `json:"root"`
@@ -100,6 +101,28 @@ func firstVerdict(c secondCase) (*bundle.Report, error) {
 	return bundle.Verify(c.Bundle, trust)
 }
 
+// unknowns counts the bundles of which the second verifier gives no verdict, by what
+// it does not know. They are neither accepted nor refused, and a test that compares
+// few of its bundles fails.
+type unknowns map[string]int
+
+func (u unknowns) report(t *testing.T, cases int) {
+	t.Helper()
+	total := 0
+	for what, n := range u {
+		t.Logf("%d bundles were not compared: %s", n, what)
+		total += n
+	}
+	if total > cases/5 {
+		t.Errorf("%d of %d bundles were not compared", total, cases)
+	}
+}
+
+func (u unknowns) count(got secondWord) {
+	_, what, _ := strings.Cut(got.Refusal, ": ")
+	u[what]++
+}
+
 // compareVerdicts demands that the two verifiers find the same, and leaves the
 // bundle in a file where they do not.
 func compareVerdicts(t *testing.T, c secondCase, got secondWord) {
@@ -129,7 +152,7 @@ func compareVerdicts(t *testing.T, c secondCase, got secondWord) {
 	}
 	for i, item := range report.Items {
 		word := got.Items[i]
-		custody, title := holderText(item.Custody), holderText(item.Title)
+		custody, title := holderText(item.Custody), holderText(item.Owner())
 		if item.ID.String() != word.Item || custody != word.Custody || title != word.Title || len(item.Events) != word.Events || item.LastIndex != word.LastIndex || len(item.StatedBy) != word.StatedBy {
 			complain("Go reports %v with %s and %s, Python %+v", item.ID, custody, title, word)
 		}
@@ -154,14 +177,19 @@ func TestVectorsInPython(t *testing.T) {
 func TestPythonOnMadeUpLedgers(t *testing.T) {
 	t.Parallel()
 	python(t)
-	accepted := 0
+	accepted, notKnown := 0, unknowns{}
 	cases := secondCases(t, runPython(t, nil, secondMaker, cmp.Or(os.Getenv("CUSTODY_WORLD"), "1"), cmp.Or(os.Getenv("CUSTODY_WORLD_SIZE"), "80")))
 	for _, c := range cases {
+		if c.Got.Unknown {
+			notKnown.count(c.Got)
+			continue
+		}
 		compareVerdicts(t, c, c.Got)
 		if c.Got.Accept {
 			accepted++
 		}
 	}
+	notKnown.report(t, len(cases))
 	if accepted < len(cases)/10 || accepted > len(cases)*9/10 {
 		t.Errorf("%d of %d bundles are accepted: this compares little", accepted, len(cases))
 	}
@@ -222,17 +250,23 @@ func TestPythonOnDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	notKnown := unknowns{}
 	scanner := json.NewDecoder(bytes.NewReader(runPython(t, input.Bytes(), secondVerifier, "--batch")))
 	for i, c := range cases {
 		var got secondWord
 		if err := scanner.Decode(&got); err != nil {
 			t.Fatal(err)
 		}
+		if got.Unknown {
+			notKnown.count(got)
+			continue
+		}
 		compareVerdicts(t, c, got)
 		if got.Accept && !bytes.Equal(c.Bundle, wholes[i]) {
 			t.Errorf("%s: accepted", c.Name)
 		}
 	}
+	notKnown.report(t, len(cases))
 }
 
 func readVector(t *testing.T, name string) []byte {

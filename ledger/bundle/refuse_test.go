@@ -56,7 +56,7 @@ func refusals(t testing.TB) (*world, []refusal) {
 	changed("genesis-missing", "must be the genesis", func(b *bundle.Bundle) { b.Entries = b.Entries[1:] })
 	changed("later-sale-left-out", "what followed was left out", func(b *bundle.Bundle) {
 		*b = *w.shortened(b, item)
-		b.Statements = []bundle.Statement{w.state1(w.state.items[item].Statement(w.id, false, w.note(w.head.Size).Checkpoint, w.now), associations...)}
+		b.Statements = []bundle.Statement{w.state1(w.state.items[item].Statement(w.id, w.state.matters[item], false, w.note(w.head.Size).Checkpoint, w.now), associations...)}
 	})
 	changed("entry-of-another-item", "nothing to do with the items", func(b *bundle.Bundle) {
 		for _, index := range []uint64{5, 3} {
@@ -75,7 +75,7 @@ func refusals(t testing.TB) (*world, []refusal) {
 	changed("entry-twice", "ascending order", func(b *bundle.Bundle) { b.Entries = slices.Insert(b.Entries, 2, b.Entries[1]) })
 	changed("proof-too-long", "not proven to stand", func(b *bundle.Bundle) { b.Entries[1].Proof = append(b.Entries[1].Proof, merkle.Hash{}) })
 	changed("proof-too-short", "not proven to stand", func(b *bundle.Bundle) { b.Entries[1].Proof = b.Entries[1].Proof[1:] })
-	changed("subject-not-there", "no entry of the bundle registers", func(b *bundle.Bundle) { b.Subjects[0][0] ^= 1 })
+	changed("subject-not-there", "no entry of the bundle makes", func(b *bundle.Bundle) { b.Subjects[0][0] ^= 1 })
 	changed("second-subject-not-there", "statements", func(b *bundle.Bundle) { b.Subjects = append(b.Subjects, ledger.ItemID(bytes.Repeat([]byte{255}, 20))) })
 	changed("subjects-out-of-order", "ascending order", func(b *bundle.Bundle) {
 		b.Subjects, b.Statements = append(b.Subjects, b.Subjects[0]), append(b.Statements, b.Statements[0])
@@ -112,7 +112,7 @@ func refusals(t testing.TB) (*world, []refusal) {
 	// Statements.
 	restated := func(name, says string, change func(*ledger.Statement), by ...string) {
 		b := w.bundle(associations, item)
-		s := w.state.items[item].Statement(w.id, false, head, w.now)
+		s := w.state.items[item].Statement(w.id, w.state.matters[item], false, head, w.now)
 		change(&s)
 		b.Statements = []bundle.Statement{w.state1(s, by...)}
 		add(name, says, w.encode(b))

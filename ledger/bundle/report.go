@@ -28,6 +28,15 @@ type Report struct {
 	Trusted int
 	Parties map[ledger.PartyID]rules.Party // everybody who acted or is named
 	Items   []Item
+	// Applied is every event of the bundle that is not of the governance, by index.
+	Applied []Applied
+}
+
+// Applied is an event and everything that the rules wrote when they were re-run on
+// it.
+type Applied struct {
+	Event
+	Changes rules.Changes
 }
 
 // Cosigned is one association's word that its node stores the log up to the
@@ -41,8 +50,10 @@ type Cosigned struct {
 // Item is one subject: its state after its last event in the bundle.
 type Item struct {
 	rules.Item
-	Registration *custodyv1.ItemRegister
-	Events       []Event // all of them, its registration first
+	Matter       rules.Matter
+	Registration *custodyv1.ItemRegister // nil if a change of matter or an acceptance made it
+	Events       []Event                 // all of them, the one that made it first
+	First        rules.Holder            // who held it when it came into being
 	// Stated is nil if the bundle has no statements; nothing in it then shows that
 	// Events are all up to the checkpoint.
 	Stated *ledger.Statement
@@ -61,7 +72,7 @@ type Event struct {
 func (v *verifier) report() (*Report, error) {
 	r := &Report{
 		Ledger: v.ledger, Genesis: v.genesis, Policy: v.policy, Checkpoint: v.note.Checkpoint,
-		Trusted: v.trustedBy, Parties: v.state.parties,
+		Trusted: v.trustedBy, Parties: v.state.parties, Applied: v.applied,
 	}
 	for i, c := range v.final.Cosigned {
 		for _, n := range v.policy.Nodes {
@@ -75,7 +86,7 @@ func (v *verifier) report() (*Report, error) {
 	}
 	events := v.itemEvents()
 	for i, id := range v.bundle.Subjects {
-		item := Item{Item: v.state.items[id], Events: events[id]}
+		item := Item{Item: v.state.items[id], Matter: v.state.matters[id], First: v.state.first[id], Events: events[id]}
 		item.Registration, _ = item.Events[0].Body.(*custodyv1.ItemRegister)
 		if len(v.statedKept) > 0 {
 			item.Stated = &v.statedKept[i]
@@ -94,11 +105,7 @@ func (v *verifier) itemEvents() map[ledger.ItemID][]Event {
 		if event.Event == nil {
 			continue
 		}
-		ids := event.Names()
-		if created, ok := event.Output(); ok {
-			ids = append(ids, created)
-		}
-		for _, id := range ids {
+		for _, id := range event.Touches() {
 			events[id] = append(events[id], Event{Event: event.Event, Index: v.entries[i].Index, RecordedAt: v.entries[i].RecordedAt, Entry: v.bundle.Entries[i].Bytes})
 		}
 	}
@@ -130,15 +137,16 @@ type Holding struct {
 // Holders lists everybody who held the item, in order.
 func (i Item) Holders() []Holding {
 	offers := map[ledger.EventID]*custodyv1.Offer{}
-	var holders []Holding
-	for _, e := range i.Events {
+	holders := []Holding{{Party: i.First.Party, Event: i.Events[0]}}
+	for _, e := range i.Events[1:] {
 		switch b := e.Body.(type) {
 		case *custodyv1.Offer:
 			offers[e.ID] = b
-		case *custodyv1.ItemRegister, *custodyv1.Reenter:
+		case *custodyv1.Reenter, *custodyv1.Reclaim:
 			holders = append(holders, Holding{Party: e.Party, Event: e})
 		case *custodyv1.Accept:
-			if (rules.Offer{Mode: offers[ledger.EventID(b.Offer)].GetMode()}).MovesCustody() {
+			offer := offers[ledger.EventID(b.Offer)]
+			if whole := offer.GetPart() == nil; whole && (rules.Offer{Mode: offer.GetMode()}).MovesCustody() {
 				holders = append(holders, Holding{Party: e.Party, Event: e})
 			}
 		case *custodyv1.Release:

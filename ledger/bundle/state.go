@@ -1,30 +1,37 @@
 package bundle
 
 import (
+	"slices"
+
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/sign"
-	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // state is what the entries of a bundle give: of the parties and items in it,
 // their whole record, because every link is followed.
 //
 // It lacks what other items know: a reference that the registrant used before, a
-// key that another party has, whether who made an offer was suspended when it was
-// accepted. Those refusals the nodes alone can give.
+// key that another party has, what others have drawn of a paper. Those refusals the
+// nodes alone can give: the rules here accept all that they accepted there.
 type state struct {
-	parties map[ledger.PartyID]rules.Party
-	keys    map[sign.KeyID]rules.Key
-	items   map[ledger.ItemID]rules.Item
-	events  map[ledger.EventID]uint64
-	policy  rules.PolicyState
+	parties      map[ledger.PartyID]rules.Party
+	keys         map[sign.KeyID]rules.Key
+	items        map[ledger.ItemID]rules.Item
+	matters      map[ledger.ItemID]rules.Matter
+	attestations map[ledger.EventID]rules.Attestation
+	claims       map[ledger.ItemID][]rules.OutsideID
+	first        map[ledger.ItemID]rules.Holder // who held an item when it came into being
+	events       map[ledger.EventID]uint64
+	policy       rules.PolicyState
 }
 
 func newState(genesis *ledger.Genesis) *state {
 	s := &state{
 		parties: map[ledger.PartyID]rules.Party{}, keys: map[sign.KeyID]rules.Key{},
-		items: map[ledger.ItemID]rules.Item{}, events: map[ledger.EventID]uint64{},
+		items: map[ledger.ItemID]rules.Item{}, matters: map[ledger.ItemID]rules.Matter{},
+		attestations: map[ledger.EventID]rules.Attestation{},
+		claims:       map[ledger.ItemID][]rules.OutsideID{}, first: map[ledger.ItemID]rules.Holder{}, events: map[ledger.EventID]uint64{},
 	}
 	s.write(rules.Genesis(genesis))
 	return s
@@ -38,7 +45,23 @@ func (s *state) write(c rules.Changes) {
 		s.keys[k.Public.ID()] = k
 	}
 	for _, i := range c.Items {
+		if _, known := s.items[i.ID]; !known {
+			s.first[i.ID] = i.Custody
+		}
 		s.items[i.ID] = i
+	}
+	for _, m := range c.Matters {
+		s.matters[m.Item] = m
+	}
+	for _, a := range c.Attestations {
+		s.attestations[a.Event] = a
+	}
+	for _, claim := range c.Claims {
+		standing := slices.DeleteFunc(s.claims[claim.Item], func(id rules.OutsideID) bool { return id == claim.ID })
+		if claim.Stands {
+			standing = append(standing, claim.ID)
+		}
+		s.claims[claim.Item] = standing
 	}
 	if c.Policy != nil {
 		s.policy = *c.Policy
@@ -66,34 +89,18 @@ func (s *state) Registration(ledger.PartyID, ledger.Reference) (ledger.ItemID, b
 // Policy implements rules.View.
 func (s *state) Policy() rules.PolicyState { return s.policy }
 
-// acceptance is the state as an acceptance is judged on it. An acceptance links
-// to the record of the party that accepts, not to that of the one that offered:
-// whether the latter's sponsors stood then is not in a bundle, however it stood
-// before.
-type acceptance struct {
-	*state
-	offerer ledger.PartyID
+// Matter implements rules.View.
+func (s *state) Matter(id ledger.ItemID) (rules.Matter, bool) { m, ok := s.matters[id]; return m, ok }
+
+// Attestation implements rules.View.
+func (s *state) Attestation(id ledger.EventID) (rules.Attestation, bool) {
+	a, ok := s.attestations[id]
+	return a, ok
 }
 
-// Party implements rules.View.
-func (a acceptance) Party(id ledger.PartyID) (rules.Party, bool) {
-	p, ok := a.state.Party(id)
-	if id == a.offerer {
-		p.Memberships = []rules.Membership{{}}
-	}
-	return p, ok
-}
+// Paper implements rules.View. A bundle does not show what other items have drawn of
+// a paper and given back, so that every draw is judged as the first one.
+func (s *state) Paper(rules.PaperID) (rules.Paper, bool) { return rules.Paper{}, false }
 
-// view gives the state that an event is judged on.
-func (s *state) view(event ledger.VerifiedEvent) rules.View {
-	body, ok := event.Body.(*custodyv1.Accept)
-	if !ok {
-		return s
-	}
-	for _, offer := range s.items[event.Item.Item].Offers {
-		if offer.Event == ledger.EventID(body.Offer) {
-			return acceptance{s, offer.From}
-		}
-	}
-	return s
-}
+// Claims implements rules.View.
+func (s *state) Claims(id ledger.ItemID) []rules.OutsideID { return slices.Clone(s.claims[id]) }

@@ -102,13 +102,13 @@ func (v *vector) judge(t *testing.T, files map[string][]byte) {
 	v.Size, v.Root = r.Checkpoint.Size, r.Checkpoint.Root.String()
 	for _, i := range r.Items {
 		item := vectorItem{
-			Item: i.ID.String(), Custody: i.Custody.Party.String(), Title: i.Title.Party.String(),
+			Item: i.ID.String(), Custody: i.Custody.Party.String(), Title: i.Owner().Party.String(),
 			Events: len(i.Events), LastIndex: i.LastIndex, StatedBy: len(i.StatedBy),
 		}
 		if i.Custody.Outside != nil {
 			item.Custody = "outside"
 		}
-		if i.Title.Outside != nil {
+		if i.Owner().Outside != nil {
 			item.Title = "outside"
 		}
 		v.Items = append(v.Items, item)

@@ -46,6 +46,7 @@ type verifier struct {
 	place   map[uint64]int         // of each entry, by its index
 	state   *state
 	needed  []bool // entries that prove something about the subjects
+	applied []Applied
 
 	policy     ledger.Policy // in force at the note
 	handovers  []handover
@@ -255,7 +256,7 @@ func (v *verifier) replay(i int) error {
 		return err
 	}
 	head := ledger.Head{Size: entry.Index, LastLeaf: entry.Prev, RecordedAt: entry.RecordedAt}
-	sequencer := rules.NewSequencer(v.ledger, v.genesis.RulesVersion, v.state.view(event), head)
+	sequencer := rules.NewSequencer(v.ledger, v.genesis.RulesVersion, v.state, head)
 	outcome, appended := sequencer.Append(ledger.Submission{{VerifiedEvent: event}}, entry.RecordedAt)
 	switch {
 	case outcome.Rejection != nil:
@@ -265,8 +266,13 @@ func (v *verifier) replay(i int) error {
 	case !bytes.Equal(appended[0].Bytes, v.bundle.Entries[i].Bytes):
 		return fail(v.where(i), "the rules give another entry for its event")
 	}
-	v.state.write(sequencer.Changes())
+	changes := sequencer.Changes()
+	v.state.write(changes)
 	v.state.events[event.ID] = entry.Index
+	if entry.Kind == ledger.KindEvent {
+		place := Event{Event: event.Event, Index: entry.Index, RecordedAt: entry.RecordedAt, Entry: v.bundle.Entries[i].Bytes}
+		v.applied = append(v.applied, Applied{place, changes})
+	}
 	return nil
 }
 
@@ -290,7 +296,7 @@ func (v *verifier) links(i int) error {
 	for _, id := range event.Names() {
 		item, ok := v.state.Item(id)
 		if !ok {
-			return fail(v.where(i), "it names item %s, whose registration is not in the bundle", id)
+			return fail(v.where(i), "it names item %s, of whose making nothing is in the bundle", id)
 		}
 		names, want = append(names, "item "+id.String()), append(want, item.LastIndex)
 	}
@@ -312,7 +318,7 @@ func (v *verifier) lineage() error {
 	for i, id := range v.bundle.Subjects {
 		item, ok := v.state.Item(id)
 		if !ok {
-			return fail(fmt.Sprintf("subject %d (%s of the file)", i, v.bundle.at.subjects), "no entry of the bundle registers item %s", id)
+			return fail(fmt.Sprintf("subject %d (%s of the file)", i, v.bundle.at.subjects), "no entry of the bundle makes item %s", id)
 		}
 		v.reach(v.place[item.LastIndex])
 	}
@@ -375,7 +381,7 @@ func (v *verifier) checkStated(where string, id ledger.ItemID, stated ledger.Sta
 	case stated.At < last.RecordedAt || last.Index == v.note.Size-1 && stated.At != last.RecordedAt:
 		return fail(where, "its time does not fit entry %d", last.Index)
 	}
-	if want := item.Statement(v.ledger, stated.Contested, v.note.Checkpoint, stated.At); !bytes.Equal(want.Payload(), stated.Payload()) {
+	if want := item.Statement(v.ledger, v.state.matters[id], stated.Contested, v.note.Checkpoint, stated.At); !bytes.Equal(want.Payload(), stated.Payload()) {
 		return fail(where, "it states another custody, title, offer or last entry than the events of the bundle give")
 	}
 	return nil

@@ -235,11 +235,11 @@ func (w *world) admit(association, dealer string) {
 
 func stone() *custodyv1.ItemRegister {
 	return &custodyv1.ItemRegister{
-		Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL,
+		Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL, Stage: custodyv1.Stage_STAGE_POLISHED,
 		Mass:        &custodyv1.Mass{Micrograms: 200_000, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED},
 		Description: &custodyv1.Description{Shape: "round", Colour: "E", Clarity: "VS1", Cut: "Ideal", LengthUm: 4300, WidthUm: 4310, HeightUm: 2700},
 		Acquisition: custodyv1.Acquisition_ACQUISITION_STOCK_BEFORE_JOINING,
-		Origin:      []*custodyv1.OriginComponent{{Micrograms: 200_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_GRANDFATHERED, Evidence: custodyv1.Evidence_EVIDENCE_STATED}},
+		Origin:      []*custodyv1.OriginComponent{{Micrograms: 200_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_GRANDFATHERED}},
 		OutsideIds:  []*custodyv1.OutsideId{{Kind: custodyv1.OutsideIdKind_OUTSIDE_ID_KIND_INSCRIPTION, Issuer: "GIA", Number: "2141438171"}},
 	}
 }
@@ -258,7 +258,7 @@ func (w *world) offer(item ledger.ItemID, to string, mode custodyv1.Mode) *custo
 	receiver := partyOf(to)
 	o := &custodyv1.Offer{Item: w.ref(item), To: receiver[:], Mode: mode, ExpiresAtMs: w.now + 3600_000}
 	if mode == custodyv1.Mode_MODE_MEMO {
-		o.MemoUntilMs = w.now + 30*24*3600_000
+		o.UntilMs = w.now + 30*24*3600_000
 	}
 	return o
 }
@@ -266,7 +266,8 @@ func (w *world) offer(item ledger.ItemID, to string, mode custodyv1.Mode) *custo
 func (w *world) pass(item ledger.ItemID, from, to string, mode custodyv1.Mode) {
 	w.Helper()
 	offer := w.do(from, w.offer(item, to, mode))
-	w.do(to, &custodyv1.Accept{Item: w.ref(item), Offer: offer[:]})
+	sender := partyOf(from)
+	w.do(to, &custodyv1.Accept{Item: w.ref(item), Offer: offer[:], From: sender[:]})
 }
 
 // adopt proposes a policy and has it approved; the second approval adopts it.
@@ -362,7 +363,7 @@ func (w *world) bundleUnder(note *checkpoint.Note, statedBy []string, items ...l
 	}
 	if len(statedBy) > 0 {
 		for _, id := range b.Subjects {
-			b.Statements = append(b.Statements, w.state1(w.state.items[id].Statement(w.id, false, note.Checkpoint, w.now), statedBy...))
+			b.Statements = append(b.Statements, w.state1(w.state.items[id].Statement(w.id, w.state.matters[id], false, note.Checkpoint, w.now), statedBy...))
 		}
 	}
 	return b
@@ -413,6 +414,10 @@ type memory struct {
 	parties map[ledger.PartyID]rules.Party
 	keys    map[sign.KeyID]rules.Key
 	items   map[ledger.ItemID]rules.Item
+	matters map[ledger.ItemID]rules.Matter
+	said    map[ledger.EventID]rules.Attestation
+	papers  map[rules.PaperID]rules.Paper
+	claims  map[ledger.ItemID][]rules.OutsideID
 	events  map[ledger.EventID]uint64
 	policy  rules.PolicyState
 }
@@ -420,7 +425,8 @@ type memory struct {
 func newMemory(c rules.Changes) *memory {
 	m := &memory{
 		parties: map[ledger.PartyID]rules.Party{}, keys: map[sign.KeyID]rules.Key{},
-		items: map[ledger.ItemID]rules.Item{}, events: map[ledger.EventID]uint64{},
+		items: map[ledger.ItemID]rules.Item{}, matters: map[ledger.ItemID]rules.Matter{}, said: map[ledger.EventID]rules.Attestation{},
+		papers: map[rules.PaperID]rules.Paper{}, claims: map[ledger.ItemID][]rules.OutsideID{}, events: map[ledger.EventID]uint64{},
 	}
 	m.write(c)
 	return m
@@ -436,6 +442,21 @@ func (m *memory) write(c rules.Changes) {
 	for _, i := range c.Items {
 		m.items[i.ID] = i
 	}
+	for _, matter := range c.Matters {
+		m.matters[matter.Item] = matter
+	}
+	for _, a := range c.Attestations {
+		m.said[a.Event] = a
+	}
+	for _, p := range c.Papers {
+		m.papers[p.ID] = p
+	}
+	for _, claim := range c.Claims {
+		m.claims[claim.Item] = slices.DeleteFunc(m.claims[claim.Item], func(id rules.OutsideID) bool { return id == claim.ID })
+		if claim.Stands {
+			m.claims[claim.Item] = append(m.claims[claim.Item], claim.ID)
+		}
+	}
 	if c.Policy != nil {
 		m.policy = *c.Policy
 	}
@@ -446,6 +467,16 @@ func (m *memory) Key(id sign.KeyID) (rules.Key, bool)         { k, ok := m.keys[
 func (m *memory) Item(id ledger.ItemID) (rules.Item, bool)    { i, ok := m.items[id]; return i, ok }
 func (m *memory) EventIndex(id ledger.EventID) (uint64, bool) { i, ok := m.events[id]; return i, ok }
 func (m *memory) Policy() rules.PolicyState                   { return m.policy }
+func (m *memory) Matter(id ledger.ItemID) (rules.Matter, bool) {
+	matter, ok := m.matters[id]
+	return matter, ok
+}
+func (m *memory) Attestation(id ledger.EventID) (rules.Attestation, bool) {
+	a, ok := m.said[id]
+	return a, ok
+}
+func (m *memory) Paper(id rules.PaperID) (rules.Paper, bool) { p, ok := m.papers[id]; return p, ok }
+func (m *memory) Claims(id ledger.ItemID) []rules.OutsideID  { return slices.Clone(m.claims[id]) }
 func (m *memory) Registration(ledger.PartyID, ledger.Reference) (ledger.ItemID, bool) {
 	return ledger.ItemID{}, false
 }

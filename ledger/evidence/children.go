@@ -52,8 +52,9 @@ func (c *twoChildren) verify(t *Trust) (Verdict, error) {
 		}
 	}
 	a, b := events[0], events[1]
+	shared := sharedRefs(a, b)
 	switch {
-	case a.Item == nil || b.Item == nil || *a.Item != *b.Item:
+	case len(shared) == 0:
 		return Verdict{}, unproven("the events do not follow the same event on the same item")
 	case a.ID == b.ID:
 		return Verdict{}, unproven("the events are the same")
@@ -72,7 +73,7 @@ func (c *twoChildren) verify(t *Trust) (Verdict, error) {
 		return Verdict{}, unproven("no key signed both events")
 	}
 	v.prove("%s signed two events that both follow event %s on item %s and say different things: %s and %s. At most one of them can ever be recorded.",
-		names(v.Answerable), a.Item.Prev, a.Item.Item, a.ID, b.ID)
+		names(v.Answerable), shared[0].Prev, shared[0].Item, a.ID, b.ID)
 	v.limit("that either event was recorded, or shown to a buyer")
 	v.limit("intent: whoever signs again after a refusal does the same")
 	v.limit("whose key it was and what it was permitted to do: the ledger says so")
@@ -81,18 +82,36 @@ func (c *twoChildren) verify(t *Trust) (Verdict, error) {
 
 func (c *twoChildren) fact() []string {
 	var facts []string
+	var events []*ledger.Event
 	for _, e := range c.Events {
 		event, rejection := ledger.DecodeEvent(ledger.RulesVersion1, e.signed())
-		if rejection != nil || event.Item == nil {
+		if rejection != nil {
 			continue
 		}
-		facts = append(facts, event.Item.Item.String(), event.Item.Prev.String())
+		events = append(events, event)
 		for _, key := range event.Signers {
 			facts = append(facts, ledger.KeyText(key))
 		}
 	}
+	if len(events) == 2 {
+		for _, ref := range sharedRefs(events[0], events[1]) {
+			facts = append(facts, ref.Item.String(), ref.Prev.String())
+		}
+	}
 	slices.Sort(facts)
 	return slices.Compact(facts)
+}
+
+// sharedRefs lists the items that both events advance from the same event, in the
+// order of the first: a change of matter advances many.
+func sharedRefs(a, b *ledger.Event) []ledger.ItemRef {
+	var shared []ledger.ItemRef
+	for _, ref := range a.Items {
+		if slices.Contains(b.Items, ref) {
+			shared = append(shared, ref)
+		}
+	}
+	return shared
 }
 
 // event reads an event of this ledger and verifies every signature.

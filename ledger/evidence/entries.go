@@ -303,8 +303,7 @@ func (j judged) names(item ledger.ItemID) bool {
 	if j.event == nil {
 		return false
 	}
-	created, ok := j.event.Output()
-	return ok && created == item || slices.Contains(j.event.Names(), item)
+	return slices.Contains(j.event.Outputs(), item) || slices.Contains(j.event.Names(), item)
 }
 
 // changes tells whether the entry changes a party's record. The genesis makes those

@@ -134,10 +134,10 @@ func (w *world) event(party ledger.PartyID, fill func(*custodyv1.Event), keys ..
 
 func register(e *custodyv1.Event) {
 	e.Body = &custodyv1.Event_ItemRegister{ItemRegister: &custodyv1.ItemRegister{
-		Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL,
+		Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL, Stage: custodyv1.Stage_STAGE_POLISHED,
 		Mass:        &custodyv1.Mass{Micrograms: 46_000, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED},
 		Acquisition: custodyv1.Acquisition_ACQUISITION_STOCK_BEFORE_JOINING,
-		Origin:      []*custodyv1.OriginComponent{{Micrograms: 46_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN, Evidence: custodyv1.Evidence_EVIDENCE_STATED}},
+		Origin:      []*custodyv1.OriginComponent{{Micrograms: 46_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN}},
 	}}
 }
 

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/sign"
 )
@@ -14,6 +16,10 @@ type overlay struct {
 	parties       map[ledger.PartyID]int
 	keys          map[sign.KeyID]int
 	items         map[ledger.ItemID]int
+	matters       map[ledger.ItemID]int
+	attestations  map[ledger.EventID]int
+	papers        map[PaperID]int
+	claims        map[claimKey]int
 	registrations map[registrationKey]int
 	events        map[ledger.EventID]uint64
 	eventOrder    []ledger.EventID
@@ -24,12 +30,21 @@ type registrationKey struct {
 	reference ledger.Reference
 }
 
+type claimKey struct {
+	id   OutsideID
+	item ledger.ItemID
+}
+
 func newOverlay(under View) *overlay {
 	return &overlay{
 		under:         under,
 		parties:       map[ledger.PartyID]int{},
 		keys:          map[sign.KeyID]int{},
 		items:         map[ledger.ItemID]int{},
+		matters:       map[ledger.ItemID]int{},
+		attestations:  map[ledger.EventID]int{},
+		papers:        map[PaperID]int{},
+		claims:        map[claimKey]int{},
 		registrations: map[registrationKey]int{},
 		events:        map[ledger.EventID]uint64{},
 	}
@@ -54,6 +69,44 @@ func (o *overlay) Item(id ledger.ItemID) (Item, bool) {
 		return o.changes.Items[at], true
 	}
 	return o.under.Item(id)
+}
+
+func (o *overlay) Matter(id ledger.ItemID) (Matter, bool) {
+	if at, ok := o.matters[id]; ok {
+		return o.changes.Matters[at], true
+	}
+	return o.under.Matter(id)
+}
+
+func (o *overlay) Attestation(id ledger.EventID) (Attestation, bool) {
+	if at, ok := o.attestations[id]; ok {
+		return o.changes.Attestations[at], true
+	}
+	return o.under.Attestation(id)
+}
+
+func (o *overlay) Paper(id PaperID) (Paper, bool) {
+	if at, ok := o.papers[id]; ok {
+		return o.changes.Papers[at], true
+	}
+	return o.under.Paper(id)
+}
+
+func (o *overlay) Claims(item ledger.ItemID) []OutsideID {
+	ids := slices.Clone(o.under.Claims(item))
+	for _, claim := range o.changes.Claims {
+		if claim.Item != item {
+			continue
+		}
+		at := slices.Index(ids, claim.ID)
+		switch {
+		case claim.Stands && at < 0:
+			ids = append(ids, claim.ID)
+		case !claim.Stands && at >= 0:
+			ids = slices.Delete(ids, at, at+1)
+		}
+	}
+	return ids
 }
 
 func (o *overlay) Registration(party ledger.PartyID, reference ledger.Reference) (ledger.ItemID, bool) {
@@ -91,6 +144,22 @@ func (o *overlay) putItem(i Item) {
 	put(o.items, i.ID, &o.changes.Items, i)
 }
 
+func (o *overlay) putMatter(m Matter) {
+	put(o.matters, m.Item, &o.changes.Matters, m)
+}
+
+func (o *overlay) putAttestation(a Attestation) {
+	put(o.attestations, a.Event, &o.changes.Attestations, a)
+}
+
+func (o *overlay) putPaper(p Paper) {
+	put(o.papers, p.ID, &o.changes.Papers, p)
+}
+
+func (o *overlay) putClaim(c Claim) {
+	put(o.claims, claimKey{c.ID, c.Item}, &o.changes.Claims, c)
+}
+
 func (o *overlay) putRegistration(r Registration) {
 	put(o.registrations, registrationKey{r.Party, r.Reference}, &o.changes.Registrations, r)
 }
@@ -119,6 +188,18 @@ func (o *overlay) mergeInto(under *overlay) {
 	}
 	for _, i := range o.changes.Items {
 		under.putItem(i)
+	}
+	for _, m := range o.changes.Matters {
+		under.putMatter(m)
+	}
+	for _, a := range o.changes.Attestations {
+		under.putAttestation(a)
+	}
+	for _, p := range o.changes.Papers {
+		under.putPaper(p)
+	}
+	for _, c := range o.changes.Claims {
+		under.putClaim(c)
 	}
 	for _, r := range o.changes.Registrations {
 		under.putRegistration(r)

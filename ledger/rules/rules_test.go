@@ -24,11 +24,11 @@ func TestCustodyAndTitleDiffer(t *testing.T) {
 	item := w.stone(a)
 	w.hand(item, a, b, memo)
 	w.holds(item, b, a)
-	if w.state.items[item].MemoUntil == 0 {
+	if len(w.state.items[item].Terms) != 1 {
 		t.Error("memo goods without a term")
 	}
 	w.refuse(ledger.NotOwner, w.event(b.id, w.offerOf(item, c, sale)), b.key)
-	w.refuse(ledger.NotOwner, w.event(b.id, w.offerOf(item, c, memo)), b.key)
+	w.refuse(ledger.MayNotLend, w.event(b.id, w.offerOf(item, c, memo)), b.key)
 	w.refuse(ledger.NotHolder, w.event(a.id, w.offerOf(item, c, sale)), a.key)
 	w.refuse(ledger.ReceiverNotHolder, w.event(a.id, w.offerOf(item, c, memoToSale)), a.key)
 	w.refuse(ledger.ReceiverNotOwner, w.event(b.id, w.offerOf(item, c, returning)), b.key)
@@ -39,7 +39,7 @@ func TestCustodyAndTitleDiffer(t *testing.T) {
 	w.hand(item, a, b, memo)
 	w.hand(item, a, b, memoToSale)
 	w.holds(item, b, b)
-	if w.state.items[item].MemoUntil != 0 {
+	if len(w.state.items[item].Terms) != 0 {
 		t.Error("bought goods keep a memo term")
 	}
 	w.hand(item, b, c, sale)
@@ -83,9 +83,9 @@ func TestOneRegisterOneOffer(t *testing.T) {
 	w.hand(item, a, b, memo)
 	back := w.do(b.id, w.offerOf(item, a, returning), b.key)
 	title := w.do(a.id, w.offerOf(item, b, memoToSale), a.key)
-	w.do(b.id, &custodyv1.Accept{Item: w.on(item), Offer: title[:]}, b.key)
+	w.do(b.id, w.accept(item, title), b.key)
 	w.holds(item, b, b)
-	w.refuse(ledger.UnknownOffer, w.event(a.id, &custodyv1.Accept{Item: w.on(item), Offer: back[:]}), a.key)
+	w.refuse(ledger.UnknownOffer, w.event(a.id, w.accept(item, back)), a.key)
 	w.refuse(ledger.UnknownOffer, w.event(b.id, &custodyv1.Withdraw{Item: w.on(item), Offer: back[:]}), b.key)
 
 	w = newWorld(t) // goods on their way back when they are sold: the offer waits for them
@@ -96,8 +96,8 @@ func TestOneRegisterOneOffer(t *testing.T) {
 	left.GoodsLeft = true
 	back = w.do(b.id, left, b.key)
 	title = w.do(a.id, w.offerOf(item, b, memoToSale), a.key)
-	w.do(b.id, &custodyv1.Accept{Item: w.on(item), Offer: title[:]}, b.key)
-	w.refuse(ledger.ReceiverNotOwner, w.event(a.id, &custodyv1.Accept{Item: w.on(item), Offer: back[:]}), a.key)
+	w.do(b.id, w.accept(item, title), b.key)
+	w.refuse(ledger.ReceiverNotOwner, w.event(a.id, w.accept(item, back)), a.key)
 	w.do(b.id, &custodyv1.Withdraw{Item: w.on(item), Offer: back[:]}, b.key)
 
 	w = newWorld(t)
@@ -107,7 +107,7 @@ func TestOneRegisterOneOffer(t *testing.T) {
 	title = w.do(a.id, w.offerOf(item, b, memoToSale), a.key)
 	w.hand(item, b, a, returning)
 	w.hand(item, a, b, memo) // a second memo does not wake the offer of the first
-	w.refuse(ledger.UnknownOffer, w.event(b.id, &custodyv1.Accept{Item: w.on(item), Offer: title[:]}), b.key)
+	w.refuse(ledger.UnknownOffer, w.event(b.id, w.accept(item, title)), b.key)
 	w.holds(item, b, a)
 
 	w = newWorld(t)
@@ -116,8 +116,8 @@ func TestOneRegisterOneOffer(t *testing.T) {
 	w.hand(item, a, b, memo)
 	back = w.do(b.id, w.offerOf(item, a, returning), b.key)
 	title = w.do(a.id, w.offerOf(item, b, memoToSale), a.key)
-	w.do(a.id, &custodyv1.Accept{Item: w.on(item), Offer: back[:]}, a.key)
-	w.refuse(ledger.UnknownOffer, w.event(b.id, &custodyv1.Accept{Item: w.on(item), Offer: title[:]}), b.key)
+	w.do(a.id, w.accept(item, back), a.key)
+	w.refuse(ledger.UnknownOffer, w.event(b.id, w.accept(item, title)), b.key)
 }
 
 func TestOffersLapseUnlessTheGoodsLeft(t *testing.T) {
@@ -126,7 +126,7 @@ func TestOffersLapseUnlessTheGoodsLeft(t *testing.T) {
 	item := w.stone(a)
 	offer := w.do(a.id, w.offerOf(item, b, sale), a.key)
 	w.now += 1001
-	accept := &custodyv1.Accept{Item: w.on(item), Offer: offer[:]}
+	accept := w.accept(item, offer)
 	w.refuse(ledger.OfferExpired, w.event(b.id, accept), b.key)
 	w.refuse(ledger.OfferExpired, w.event(a.id, &custodyv1.Withdraw{Item: w.on(item), Offer: offer[:]}), a.key)
 	w.refuse(ledger.OfferExpired, w.event(b.id, &custodyv1.Decline{Item: w.on(item), Offer: offer[:], Reason: 1}), b.key)
@@ -147,7 +147,7 @@ func TestOffersLapseUnlessTheGoodsLeft(t *testing.T) {
 	late.GoodsLeft = true
 	offer = w.do(b.id, late, b.key)
 	w.now += 1001 // the goods arrive after the offer's term
-	w.do(a.id, &custodyv1.Accept{Item: w.on(item), Offer: offer[:]}, a.key)
+	w.do(a.id, w.accept(item, offer), a.key)
 	w.holds(item, a, a)
 	w.hand(item, a, b, sale)
 
@@ -155,7 +155,7 @@ func TestOffersLapseUnlessTheGoodsLeft(t *testing.T) {
 	declined.GoodsLeft = true
 	offer = w.do(b.id, declined, b.key)
 	w.do(a.id, &custodyv1.Decline{Item: w.on(item), Offer: offer[:], Reason: 2}, a.key)
-	w.refuse(ledger.OfferDeclined, w.event(a.id, &custodyv1.Accept{Item: w.on(item), Offer: offer[:]}), a.key)
+	w.refuse(ledger.OfferDeclined, w.event(a.id, w.accept(item, offer)), a.key)
 }
 
 func TestTermsOfAnOffer(t *testing.T) {
@@ -171,11 +171,11 @@ func TestTermsOfAnOffer(t *testing.T) {
 		{ledger.AssociationExcluded, func(o *custodyv1.Offer) { o.To = w.antwerp.id[:] }},
 		{ledger.ExpiryInvalid, func(o *custodyv1.Offer) { o.ExpiresAtMs = w.now }},
 		{ledger.ExpiryInvalid, func(o *custodyv1.Offer) { o.ExpiresAtMs = w.now + ms(ledger.OfferTermMax) + 1 }},
-		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.MemoUntilMs = w.now + 1 }},
+		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.UntilMs = w.now + 1 }},
 		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo }},
-		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo; o.MemoUntilMs = w.now }},
-		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo; o.MemoUntilMs = o.ExpiresAtMs - 1 }},
-		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo; o.MemoUntilMs = w.now + ms(ledger.MemoTermMax) + 1 }},
+		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo; o.UntilMs = w.now }},
+		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo; o.UntilMs = o.ExpiresAtMs - 1 }},
+		{ledger.MemoTermInvalid, func(o *custodyv1.Offer) { o.Mode = memo; o.UntilMs = w.now + ms(ledger.MemoTermMax) + 1 }},
 		{ledger.GoodsLeftInvalid, func(o *custodyv1.Offer) { o.Mode = memoToSale; o.GoodsLeft = true }},
 		{ledger.UnknownItem, func(o *custodyv1.Offer) { o.Item.Item = make([]byte, 20) }},
 		{ledger.StalePrev, func(o *custodyv1.Offer) { o.Item.Prev = make([]byte, 32) }},
@@ -186,7 +186,7 @@ func TestTermsOfAnOffer(t *testing.T) {
 	}
 	longest := w.offerOf(item, b, memo)
 	longest.ExpiresAtMs = w.now + ms(ledger.OfferTermMax)
-	longest.MemoUntilMs = w.now + ms(ledger.MemoTermMax)
+	longest.UntilMs = w.now + ms(ledger.MemoTermMax)
 	w.do(a.id, longest, a.key)
 }
 
@@ -197,10 +197,10 @@ func TestWhoMayAnswer(t *testing.T) {
 	a, b, c := w.dealer(), w.dealer(), w.dealer()
 	item := w.stone(a)
 	offer := w.do(a.id, w.offerOf(item, b, sale), a.key)
-	w.refuse(ledger.NotOffered, w.event(c.id, &custodyv1.Accept{Item: w.on(item), Offer: offer[:]}), c.key)
+	w.refuse(ledger.NotOffered, w.event(c.id, w.accept(item, offer)), c.key)
 	w.refuse(ledger.NotOffered, w.event(a.id, &custodyv1.Decline{Item: w.on(item), Offer: offer[:], Reason: 1}), a.key)
 	w.refuse(ledger.NotOfferer, w.event(b.id, &custodyv1.Withdraw{Item: w.on(item), Offer: offer[:]}), b.key)
-	w.refuse(ledger.UnknownOffer, w.event(b.id, &custodyv1.Accept{Item: w.on(item), Offer: make([]byte, 32)}), b.key)
+	w.refuse(ledger.UnknownOffer, w.event(b.id, w.accept(item, ledger.EventID{})), b.key)
 	w.refuse(ledger.NotHolder, w.event(c.id, w.offerOf(item, b, sale)), c.key)
 }
 
@@ -212,7 +212,7 @@ func TestReleaseAndReenter(t *testing.T) {
 		return &custodyv1.Release{Item: w.on(item), Reason: reason, Country: "US"}
 	}
 	sold, onMemo := custodyv1.OutsideReason_OUTSIDE_REASON_SOLD, custodyv1.OutsideReason_OUTSIDE_REASON_MEMO
-	w.refuse(ledger.ItemNotOutside, w.event(a.id, &custodyv1.Reenter{Item: w.on(item)}), a.key)
+	w.refuse(ledger.ItemNotOutside, w.event(a.id, &custodyv1.Reenter{Item: w.on(item), Identity: custodyv1.Identity_IDENTITY_STATED}), a.key)
 	unknown := release(sold)
 	unknown.Country = "XX"
 	w.refuse(ledger.CountryInvalid, w.event(a.id, unknown), a.key)
@@ -221,28 +221,28 @@ func TestReleaseAndReenter(t *testing.T) {
 	w.do(a.id, &custodyv1.Withdraw{Item: w.on(item), Offer: offer[:]}, a.key)
 
 	w.do(a.id, release(onMemo), a.key)
-	if i := w.state.items[item]; i.Custody.Outside == nil || !i.Title.Is(a.id) {
+	if i := w.state.items[item]; i.Custody.Outside == nil || !i.Owner().Is(a.id) {
 		t.Fatalf("memo outside: custody %+v title %+v", i.Custody, i.Title)
 	}
 	w.refuse(ledger.ItemOutside, w.event(a.id, w.offerOf(item, b, sale)), a.key)
-	w.refuse(ledger.NotReleaser, w.event(b.id, &custodyv1.Reenter{Item: w.on(item)}), b.key)
+	w.refuse(ledger.NotReleaser, w.event(b.id, &custodyv1.Reenter{Item: w.on(item), Identity: custodyv1.Identity_IDENTITY_STATED}), b.key)
 	w.refuse(ledger.ItemOutside, w.event(a.id, release(onMemo)), a.key)
 	w.refuse(ledger.ItemOutside, w.event(b.id, release(sold)), b.key)
-	w.do(a.id, &custodyv1.Reenter{Item: w.on(item)}, a.key)
+	w.do(a.id, &custodyv1.Reenter{Item: w.on(item), Identity: custodyv1.Identity_IDENTITY_STATED}, a.key)
 	w.holds(item, a, a)
 	w.do(a.id, release(onMemo), a.key)
 	w.do(a.id, release(sold), a.key) // sold to whoever had it on memo
-	if i := w.state.items[item]; i.Title.Outside == nil {
+	if i := w.state.items[item]; i.Owner().Outside == nil {
 		t.Fatalf("sold outside: title %+v", i.Title)
 	}
-	w.do(a.id, &custodyv1.Reenter{Item: w.on(item)}, a.key)
+	w.do(a.id, &custodyv1.Reenter{Item: w.on(item), Identity: custodyv1.Identity_IDENTITY_STATED}, a.key)
 	nameless := w.event(a.id, release(sold))
 	nameless.Commitments = nil
 	w.refuse(ledger.MissingField, nameless, a.key)
 
 	w.do(a.id, release(sold), a.key)
 	w.refuse(ledger.ItemOutside, w.event(a.id, release(sold)), a.key)
-	w.do(a.id, &custodyv1.Reenter{Item: w.on(item)}, a.key)
+	w.do(a.id, &custodyv1.Reenter{Item: w.on(item), Identity: custodyv1.Identity_IDENTITY_STATED}, a.key)
 	w.holds(item, a, a)
 	w.hand(item, a, b, memo)
 	w.refuse(ledger.NotOwner, w.event(b.id, release(onMemo)), b.key)
@@ -314,7 +314,7 @@ func TestRegistrations(t *testing.T) {
 		"diamond, species":  {ledger.DescriptionInvalid, func(r *custodyv1.ItemRegister) { r.Description = &custodyv1.Description{Species: "beryl"} }},
 		"processed nowhere": {ledger.CountryInvalid, func(r *custodyv1.ItemRegister) { r.ProcessedIn = "ZZ" }},
 		"one origin in two parts": {ledger.RepeatedField, func(r *custodyv1.ItemRegister) {
-			half := &custodyv1.OriginComponent{Micrograms: 1_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN, Evidence: 1}
+			half := &custodyv1.OriginComponent{Micrograms: 1_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN}
 			r.Origin[0].Micrograms -= 1_000
 			r.Origin = append(r.Origin, half)
 		}},
@@ -444,7 +444,7 @@ func TestSuspensionBlocksWhenNoSponsorStands(t *testing.T) {
 	w.refuse(ledger.PartySuspended, w.event(a.id, stone()), a.key)
 	w.refuse(ledger.PartySuspended, w.event(a.id, w.offerOf(own, b, sale)), a.key)
 	w.refuse(ledger.PartySuspended, w.event(b.id, w.offerOf(w.stone(b), a, sale)), b.key)
-	w.refuse(ledger.PartySuspended, w.event(a.id, &custodyv1.Accept{Item: w.on(waitingItem), Offer: waiting[:]}), a.key)
+	w.refuse(ledger.PartySuspended, w.event(a.id, w.accept(waitingItem, waiting)), a.key)
 	w.refuse(ledger.PartySuspended, w.event(a.id, &custodyv1.Release{Item: w.on(own), Reason: 1, Country: "US"}), a.key)
 	w.hand(held, a, b, returning)
 	w.holds(held, b, b)
@@ -452,7 +452,7 @@ func TestSuspensionBlocksWhenNoSponsorStands(t *testing.T) {
 	w.do(w.mumbai.id, sponsor, w.mumbai.key)
 	early := w.do(a.id, w.offerOf(own, b, sale), a.key)
 	w.do(w.mumbai.id, suspend, w.mumbai.key)
-	w.refuse(ledger.PartySuspended, w.event(b.id, &custodyv1.Accept{Item: w.on(own), Offer: early[:]}), b.key)
+	w.refuse(ledger.PartySuspended, w.event(b.id, w.accept(own, early)), b.key)
 	w.do(a.id, &custodyv1.Withdraw{Item: w.on(own), Offer: early[:]}, a.key)
 	w.do(w.mumbai.id, sponsor, w.mumbai.key)
 	w.hand(own, a, b, sale)
@@ -579,7 +579,7 @@ func TestPartyLinks(t *testing.T) {
 	w.do(a.id, &custodyv1.KeyRevoke{KeyId: clerkID[:], Reason: 4}, a.key)
 	check(a.id)
 	changes(a.id)
-	w.do(b.id, &custodyv1.Accept{Item: w.on(item), Offer: offer[:]}, b.key)
+	w.do(b.id, w.accept(item, offer), b.key)
 	check(b.id)
 	w.stone(a)
 	check(a.id)
@@ -599,7 +599,7 @@ func TestLinksNameThePreviousEntryOfTheItem(t *testing.T) {
 			t.Fatal(err)
 		}
 		event, _ := ledger.DecodeEvent(1, entry.Signed)
-		if output, ok := event.Output(); ok {
+		for _, output := range event.Outputs() {
 			last[output] = uint64(i + 1)
 		}
 		for n, name := range event.Names() {

@@ -1,7 +1,9 @@
 package rules_test
 
 import (
+	"cmp"
 	"encoding/binary"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,14 +19,35 @@ type memory struct {
 	parties       map[ledger.PartyID]rules.Party
 	keys          map[sign.KeyID]rules.Key
 	items         map[ledger.ItemID]rules.Item
+	matters       map[ledger.ItemID]rules.Matter
+	attestations  map[ledger.EventID]rules.Attestation
+	papers        map[rules.PaperID]rules.Paper
+	claims        map[rules.Claim]bool // the claim without Stands, to whether it stands
 	registrations map[ledger.PartyID]map[ledger.Reference]ledger.ItemID
 	events        map[ledger.EventID]uint64
 	policy        rules.PolicyState
 }
 
-func (m *memory) Party(id ledger.PartyID) (rules.Party, bool) { p, ok := m.parties[id]; return p, ok }
-func (m *memory) Key(id sign.KeyID) (rules.Key, bool)         { k, ok := m.keys[id]; return k, ok }
-func (m *memory) Item(id ledger.ItemID) (rules.Item, bool)    { i, ok := m.items[id]; return i, ok }
+func (m *memory) Party(id ledger.PartyID) (rules.Party, bool)  { p, ok := m.parties[id]; return p, ok }
+func (m *memory) Key(id sign.KeyID) (rules.Key, bool)          { k, ok := m.keys[id]; return k, ok }
+func (m *memory) Item(id ledger.ItemID) (rules.Item, bool)     { i, ok := m.items[id]; return i, ok }
+func (m *memory) Matter(id ledger.ItemID) (rules.Matter, bool) { n, ok := m.matters[id]; return n, ok }
+func (m *memory) Attestation(id ledger.EventID) (rules.Attestation, bool) {
+	a, ok := m.attestations[id]
+	return a, ok
+}
+func (m *memory) Paper(id rules.PaperID) (rules.Paper, bool) { p, ok := m.papers[id]; return p, ok }
+func (m *memory) Claims(item ledger.ItemID) (ids []rules.OutsideID) {
+	for claim, stands := range m.claims {
+		if claim.Item == item && stands {
+			ids = append(ids, claim.ID)
+		}
+	}
+	slices.SortFunc(ids, func(a, b rules.OutsideID) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Number, b.Number))
+	})
+	return ids
+}
 func (m *memory) Registration(p ledger.PartyID, r ledger.Reference) (ledger.ItemID, bool) {
 	i, ok := m.registrations[p][r]
 	return i, ok
@@ -42,6 +65,18 @@ func (m *memory) write(c rules.Changes) {
 	}
 	for _, i := range c.Items {
 		m.items[i.ID] = i
+	}
+	for _, n := range c.Matters {
+		m.matters[n.Item] = n
+	}
+	for _, a := range c.Attestations {
+		m.attestations[a.Event] = a
+	}
+	for _, p := range c.Papers {
+		m.papers[p.ID] = p
+	}
+	for _, claim := range c.Claims {
+		m.claims[rules.Claim{ID: claim.ID, Item: claim.Item}] = claim.Stands
 	}
 	for _, r := range c.Registrations {
 		if m.registrations[r.Party] == nil {
@@ -81,6 +116,7 @@ const start = 1_800_000_000_000
 func emptyWorld(t testing.TB) *world {
 	return &world{t: t, now: start, verifier: sign.NewVerifier(64), state: &memory{
 		parties: map[ledger.PartyID]rules.Party{}, keys: map[sign.KeyID]rules.Key{}, items: map[ledger.ItemID]rules.Item{},
+		matters: map[ledger.ItemID]rules.Matter{}, attestations: map[ledger.EventID]rules.Attestation{}, papers: map[rules.PaperID]rules.Paper{}, claims: map[rules.Claim]bool{},
 		registrations: map[ledger.PartyID]map[ledger.Reference]ledger.ItemID{}, events: map[ledger.EventID]uint64{},
 	}}
 }
@@ -172,6 +208,32 @@ func (w *world) event(party ledger.PartyID, body any) *custodyv1.Event {
 		e.Body = &custodyv1.Event_Release{Release: b}
 	case *custodyv1.Reenter:
 		e.Body = &custodyv1.Event_Reenter{Reenter: b}
+	case *custodyv1.Transform:
+		e.Body = &custodyv1.Event_Transform{Transform: b}
+	case *custodyv1.Reweigh:
+		e.Body = &custodyv1.Event_Reweigh{Reweigh: b}
+	case *custodyv1.Correct:
+		e.Body = &custodyv1.Event_Correct{Correct: b}
+	case *custodyv1.Reclaim:
+		e.Body = &custodyv1.Event_Reclaim{Reclaim: b}
+	case *custodyv1.Share:
+		e.Body = &custodyv1.Event_Share{Share: b}
+	case *custodyv1.BorderCross:
+		e.Body = &custodyv1.Event_BorderCross{BorderCross: b}
+	case *custodyv1.Attest:
+		e.Body = &custodyv1.Event_Attest{Attest: b}
+	case *custodyv1.AttestWithdraw:
+		e.Body = &custodyv1.Event_AttestWithdraw{AttestWithdraw: b}
+	case *custodyv1.Dispute:
+		e.Body = &custodyv1.Event_Dispute{Dispute: b}
+	case *custodyv1.Ruling:
+		e.Body = &custodyv1.Event_Ruling{Ruling: b}
+	case *custodyv1.Hold:
+		e.Body = &custodyv1.Event_Hold{Hold: b}
+	case *custodyv1.HoldRelease:
+		e.Body = &custodyv1.Event_HoldRelease{HoldRelease: b}
+	case *custodyv1.Incident:
+		e.Body = &custodyv1.Event_Incident{Incident: b}
 	default:
 		w.t.Fatalf("no event for %T", body)
 	}
@@ -255,10 +317,10 @@ func admission(a *actor) *custodyv1.PartyAdmit {
 
 func stone() *custodyv1.ItemRegister {
 	return &custodyv1.ItemRegister{
-		Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL,
+		Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL, Stage: custodyv1.Stage_STAGE_POLISHED,
 		Mass:        &custodyv1.Mass{Micrograms: 46_000, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED},
 		Acquisition: custodyv1.Acquisition_ACQUISITION_STOCK_BEFORE_JOINING,
-		Origin:      []*custodyv1.OriginComponent{{Micrograms: 46_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN, Evidence: custodyv1.Evidence_EVIDENCE_STATED}},
+		Origin:      []*custodyv1.OriginComponent{{Micrograms: 46_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN}},
 	}
 }
 
@@ -276,23 +338,34 @@ func (w *world) on(item ledger.ItemID) *custodyv1.ItemRef {
 
 func (w *world) offerOf(item ledger.ItemID, to *actor, mode custodyv1.Mode) *custodyv1.Offer {
 	o := &custodyv1.Offer{Item: w.on(item), To: to.id[:], Mode: mode, ExpiresAtMs: w.now + 1000}
-	if mode == custodyv1.Mode_MODE_MEMO {
-		o.MemoUntilMs = w.now + 5000
+	if mode == custodyv1.Mode_MODE_MEMO || mode == custodyv1.Mode_MODE_SERVICE || mode == custodyv1.Mode_MODE_LOAN {
+		o.UntilMs = w.now + 5000
 	}
 	return o
+}
+
+// accept answers an offer that was made of an item, now or earlier.
+func (w *world) accept(item ledger.ItemID, offer ledger.EventID) *custodyv1.Accept {
+	var from ledger.PartyID
+	for _, o := range w.state.items[item].Offers {
+		if o.Event == offer {
+			from = o.From
+		}
+	}
+	return &custodyv1.Accept{Item: w.on(item), Offer: offer[:], From: from[:]}
 }
 
 // hand offers an item and accepts it.
 func (w *world) hand(item ledger.ItemID, from, to *actor, mode custodyv1.Mode) {
 	w.t.Helper()
 	offer := w.do(from.id, w.offerOf(item, to, mode), from.key)
-	w.do(to.id, &custodyv1.Accept{Item: w.on(item), Offer: offer[:]}, to.key)
+	w.do(to.id, w.accept(item, offer), to.key)
 }
 
 func (w *world) holds(item ledger.ItemID, holder, owner *actor) {
 	w.t.Helper()
 	i := w.state.items[item]
-	if !i.Custody.Is(holder.id) || !i.Title.Is(owner.id) {
+	if !i.Custody.Is(holder.id) || !i.Owner().Is(owner.id) {
 		w.t.Fatalf("custody %+v title %+v, want holder %s owner %s", i.Custody, i.Title, holder.id, owner.id)
 	}
 }

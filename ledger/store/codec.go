@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // errEncoding is wrapped by every error about stored bytes that are not what
@@ -106,6 +107,16 @@ func (d *decoder) count(size int) int {
 		return 0
 	}
 	return int(n)
+}
+
+// uint32 reads a number of at most 32 bits.
+func (d *decoder) uint32() uint32 {
+	v := d.number()
+	if v > math.MaxUint32 {
+		d.fail("a number of %d, at most %d", v, uint32(math.MaxUint32))
+		return 0
+	}
+	return uint32(v)
 }
 
 func (d *decoder) text() string { return string(d.take(int(d.uint8()))) }

@@ -109,8 +109,8 @@ func caughtUp(t *testing.T, trade *storetest.Trade, s *store.Store, blocks []rul
 	}
 }
 
-// audited replays every entry of a store.
-func audited(t *testing.T, trade *storetest.Trade, s *store.Store) {
+// audited replays every entry of a store and gives what it comes to.
+func audited(t *testing.T, trade *storetest.Trade, s *store.Store) *auditor.State {
 	t.Helper()
 	state, err := auditor.Start(trade.File)
 	if err != nil {
@@ -139,4 +139,5 @@ func audited(t *testing.T, trade *storetest.Trade, s *store.Store) {
 	if !reflect.DeepEqual(normalPolicy(state.Policy()), s.Governance()) {
 		t.Errorf("the audit's policy is %+v, the store's %+v", state.Policy(), s.Governance())
 	}
+	return state
 }

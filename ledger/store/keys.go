@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/sign"
-	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // A key is a byte that says what it is for, then ids and big-endian numbers of
@@ -19,10 +19,14 @@ const (
 	prefixParty        = 'p' // party -> party
 	prefixKey          = 'k' // key id -> key
 	prefixItem         = 'i' // item -> item
-	prefixNamed        = 'n' // item, index -> nothing: the entry names the item and is not its registration
+	prefixNamed        = 'n' // item, index -> nothing: the entry names the item and did not make it
 	prefixPartyItem    = 'h' // party, roles, item -> nothing: the party has exactly these roles in the item
 	prefixReference    = 'r' // party, reference -> item
-	prefixOutsideClaim = 'x' // outside id, item -> nothing: the live item claims it
+	prefixMatter       = 'c' // item -> what it is made of
+	prefixAttestation  = 'a' // event id -> attestation
+	prefixPaper        = 'q' // paper -> paper
+	prefixOutsideClaim = 'x' // outside id, item -> nothing: it stands as the live item's
+	prefixOutsideIDs   = 'y' // item -> the outside ids that stand as its
 	prefixGovernance   = 'g' // index -> nothing: the entry is of governance, or a handover
 	prefixMeta         = 'm' // name -> see below
 )
@@ -65,6 +69,11 @@ func partyKey(id ledger.PartyID) []byte { return append([]byte{prefixParty}, id[
 func keyKey(id sign.KeyID) []byte       { return append([]byte{prefixKey}, id[:]...) }
 func itemKey(id ledger.ItemID) []byte   { return append([]byte{prefixItem}, id[:]...) }
 
+func matterKey(id ledger.ItemID) []byte       { return append([]byte{prefixMatter}, id[:]...) }
+func attestationKey(id ledger.EventID) []byte { return append([]byte{prefixAttestation}, id[:]...) }
+func paperKey(id rules.PaperID) []byte        { return append([]byte{prefixPaper}, id[:]...) }
+func outsideIDsKey(id ledger.ItemID) []byte   { return append([]byte{prefixOutsideIDs}, id[:]...) }
+
 func namedKey(item ledger.ItemID, index uint64) []byte {
 	return binary.BigEndian.AppendUint64(append([]byte{prefixNamed}, item[:]...), index)
 }
@@ -84,12 +93,10 @@ func referenceKey(party ledger.PartyID, reference ledger.Reference) []byte {
 
 // outsideIDPrefix is what the claims of one outside id begin with and no other
 // claim does: kind u8 | issuer u8 length + bytes | number u8 length + bytes.
-func outsideIDPrefix(id *custodyv1.OutsideId) ([]byte, error) {
-	e := encoder{b: make([]byte, 0, 4+len(id.GetIssuer())+len(id.GetNumber())+itemBytes)}
+func outsideIDPrefix(id rules.OutsideID) ([]byte, error) {
+	e := encoder{b: make([]byte, 0, 4+len(id.Issuer)+len(id.Number)+itemBytes)}
 	e.uint8(prefixOutsideClaim)
-	e.enum(int32(id.GetKind()))
-	e.text(id.GetIssuer())
-	e.text(id.GetNumber())
+	e.outsideID(id)
 	return e.b, e.err
 }
 

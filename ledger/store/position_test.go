@@ -17,7 +17,7 @@ import (
 func TestTradeCovers(t *testing.T) {
 	trade := storetest.NewTrade(picks(1))
 	reasons, duplicates, groups := map[ledger.Reason]int{}, 0, 0
-	for range 1500 {
+	for range 3000 {
 		submission := trade.Next()
 		outcomes, _ := trade.Twin.Apply(trade.Now, submission)
 		switch o := outcomes[0]; {
@@ -37,7 +37,8 @@ func TestTradeCovers(t *testing.T) {
 		}
 		kinds[bodyName(event.Body)]++
 	}
-	for _, kind := range []string{"admit", "sponsor", "suspend", "key add", "key revoke", "register", "void", "offer", "accept", "decline", "withdraw", "release", "reenter"} {
+	for _, kind := range []string{"admit", "sponsor", "suspend", "key add", "key revoke", "register", "void", "offer", "accept", "decline", "withdraw", "release", "reenter",
+		"transform", "correct", "share", "attest", "attest withdraw", "dispute", "ruling", "hold", "hold release", "incident"} {
 		if kinds[kind] < 3 {
 			t.Errorf("%d events of kind %s; reasons %v", kinds[kind], kind, reasons)
 		}
@@ -61,6 +62,26 @@ func bodyName(body any) string {
 		return "key revoke"
 	case *custodyv1.ItemRegister:
 		return "register"
+	case *custodyv1.Transform:
+		return "transform"
+	case *custodyv1.Correct:
+		return "correct"
+	case *custodyv1.Share:
+		return "share"
+	case *custodyv1.Attest:
+		return "attest"
+	case *custodyv1.AttestWithdraw:
+		return "attest withdraw"
+	case *custodyv1.Dispute:
+		return "dispute"
+	case *custodyv1.Ruling:
+		return "ruling"
+	case *custodyv1.Hold:
+		return "hold"
+	case *custodyv1.HoldRelease:
+		return "hold release"
+	case *custodyv1.Incident:
+		return "incident"
 	case *custodyv1.ItemVoid:
 		return "void"
 	case *custodyv1.Offer:

@@ -80,6 +80,16 @@ func (r reading) item(id ledger.ItemID) (i rules.Item, found bool, err error) {
 	return i, found, err
 }
 
+// outsideIDs gives the outside ids that stand as an item's, in the order in which
+// they were claimed.
+func (r reading) outsideIDs(id ledger.ItemID) (ids []rules.OutsideID, err error) {
+	_, err = r.get(outsideIDsKey(id), "the outside ids of an item", func(b []byte) (err error) {
+		ids, err = decodeOutsideIDs(b)
+		return err
+	})
+	return ids, err
+}
+
 // number reads a varint value, the only thing in it.
 func (r reading) number(key []byte, what string) (n uint64, found bool, err error) {
 	found, err = r.get(key, what, func(v []byte) error {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -20,21 +21,26 @@ type By roles
 
 // The lists of a party's items.
 const (
-	// ByHolder: live items in the party's custody.
+	// ByHolder: live items in the party's custody, without those set in a piece, which
+	// are where the piece is.
 	ByHolder By = 1
-	// ByOwner: live items of which it is the managing owner.
+	// ByOwner: live items of which it owns a share, without those set in a piece.
 	ByOwner By = 2
-	// ByRegistrant: all items that it registered, voided ones too.
+	// ByRegistrant: all items that it registered or made, those that are no longer live too.
 	ByRegistrant By = 4
 
 	rolesAll = roles(ByHolder | ByOwner | ByRegistrant)
 )
 
 func rolesOf(party ledger.PartyID, item rules.Item) roles {
-	live := item.Status == rules.Live
-	return roles(bit(live && item.Custody.Is(party), uint8(ByHolder)) |
-		bit(live && item.Title.Is(party), uint8(ByOwner)) |
+	apart := item.Status == rules.Live && !item.Set()
+	return roles(bit(apart && item.Custody.Is(party), uint8(ByHolder)) |
+		bit(apart && owns(party, item), uint8(ByOwner)) |
 		bit(item.Registrant == party, uint8(ByRegistrant)))
+}
+
+func owns(party ledger.PartyID, item rules.Item) bool {
+	return slices.ContainsFunc(item.Title, func(s rules.Share) bool { return s.Owner.Is(party) })
 }
 
 // partyItems merges the sets of roles that have the bit, by item id.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
-	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
+	"github.com/custodyledger/custodyledger/ledger/rules"
 )
 
 // Limits of one read.
@@ -217,9 +217,9 @@ func (s *Snapshot) Items(by By, party ledger.PartyID, afterItem ledger.ItemID, l
 	return s.partyItems(by, party, afterItem, limit)
 }
 
-// OutsideClaims lists the live items that claim an outside id, in the order of
-// their ids, as Items does. Two make both contested.
-func (s *Snapshot) OutsideClaims(id *custodyv1.OutsideId, afterItem ledger.ItemID, limit int) ([]ledger.ItemID, error) {
+// OutsideClaims lists the live items, set ones in live pieces too, of which an outside
+// id stands, in the order of their ids, as Items does. Two make both contested.
+func (s *Snapshot) OutsideClaims(id rules.OutsideID, afterItem ledger.ItemID, limit int) ([]ledger.ItemID, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
@@ -229,10 +229,57 @@ func (s *Snapshot) OutsideClaims(id *custodyv1.OutsideId, afterItem ledger.ItemI
 	}
 	var items []ledger.ItemID
 	err = s.scan(above(prefix, afterItem), after(prefix), "claims of an outside id", func(key, _ []byte) (bool, error) {
-		items = append(items, ledger.ItemID(key[len(prefix):]))
-		return len(items) < limit, nil
+		id := ledger.ItemID(key[len(prefix):])
+		stands, err := s.standing(id)
+		if stands {
+			items = append(items, id)
+		}
+		return len(items) < limit, err
 	})
 	return items, err
+}
+
+// standing tells whether an item that the index has is live, and in no piece that is
+// not: what is set in a destroyed piece keeps its own status. As rules.StandingOf, but
+// a failed read is an error.
+func (s *Snapshot) standing(id ledger.ItemID) (bool, error) {
+	for {
+		item, ok, err := s.item(id)
+		switch {
+		case err != nil:
+			return false, err
+		case !ok:
+			return false, corrupt(nil, "item %s, which another value names, is missing", id)
+		case !item.Set():
+			return item.Status == rules.Live, nil
+		}
+		id = item.Within
+	}
+}
+
+// OutsideIDs gives the outside ids that stand as an item's, in the order in which they
+// were claimed: those that it came with, as corrected, without what a ruling struck.
+func (s *Snapshot) OutsideIDs(item ledger.ItemID) ([]rules.OutsideID, error) {
+	return s.outsideIDs(item)
+}
+
+// Contested tells whether an outside id of a live item stands as that of another live
+// item too.
+func (s *Snapshot) Contested(item rules.Item) (bool, error) {
+	if stands, err := s.standing(item.ID); err != nil || !stands {
+		return false, err
+	}
+	ids, err := s.outsideIDs(item.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range ids {
+		claims, err := s.OutsideClaims(id, ledger.ItemID{}, 2)
+		if err != nil || len(claims) > 1 {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 func checkLimit(limit int) error {

@@ -9,18 +9,23 @@ import (
 // cachedMax is how many parties, and how many keys, the writer keeps decoded.
 const cachedMax = 8192
 
+// papersCachedMax is how many papers it keeps: a shipment draws on one again and again.
+const papersCachedMax = 1024
+
 func newStateCache() stateCache {
 	return stateCache{
 		parties: generations[ledger.PartyID, rules.Party]{max: cachedMax},
 		keys:    generations[sign.KeyID, rules.Key]{max: cachedMax},
+		papers:  generations[rules.PaperID, rules.Paper]{max: papersCachedMax},
 	}
 }
 
-// stateCache keeps parties and keys as they are after the last batch: nearly
+// stateCache keeps parties, keys and papers as they are after the last batch: nearly
 // every event reads the same few. It is under Store.writing.
 type stateCache struct {
 	parties generations[ledger.PartyID, rules.Party]
 	keys    generations[sign.KeyID, rules.Key]
+	papers  generations[rules.PaperID, rules.Paper]
 }
 
 // put takes over what a batch that is in has changed.
@@ -30,6 +35,9 @@ func (c *stateCache) put(changes rules.Changes) {
 	}
 	for _, k := range changes.Keys {
 		c.keys.put(k.Public.ID(), k)
+	}
+	for _, p := range changes.Papers {
+		c.papers.put(p.ID, p)
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/ledger/store/storetest"
-	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 const folder = "/ledger"
@@ -126,6 +125,50 @@ func TestTwin(t *testing.T) {
 	})
 }
 
+// TestLongTwin: a trade long enough to set stones, draw on papers, strike numbers and
+// destroy pieces; then the store, its twin and an audit have the same state.
+func TestLongTwin(t *testing.T) {
+	trade := storetest.NewTrade(picks(5))
+	s := found(t, trade, storetest.NewCrashable().Options())
+	defer closeStore(t, s)
+	for index := range uint64(60) {
+		var batches []store.Batch
+		var want [][]ledger.Outcome
+		for range 50 {
+			submission := trade.Next()
+			outcomes, _ := trade.Twin.Apply(trade.Now, submission)
+			batches, want = append(batches, store.Batch{At: trade.Now, Submissions: []ledger.Submission{submission}}), append(want, outcomes)
+		}
+		got, err := s.Apply(at(index+1), batches)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareOutcomes(t, got, want)
+	}
+	compare(t, s, trade.Twin)
+	state := audited(t, trade, s)
+	for id, want := range trade.Twin.Items {
+		got, ok := state.Item(id)
+		matter, known := state.Matter(id)
+		if !ok || !known || !reflect.DeepEqual(normalItem(got), normalItem(want)) || !reflect.DeepEqual(matter, trade.Twin.Matters[id]) {
+			t.Fatalf("an audit has item %s as %+v of %+v, want %+v of %+v", id, got, matter, want, trade.Twin.Matters[id])
+		}
+		if !slices.Equal(state.Claims(id), trade.Twin.Standing[id]) {
+			t.Fatalf("an audit has outside ids %v of item %s, want %v", state.Claims(id), id, trade.Twin.Standing[id])
+		}
+	}
+	for id, want := range trade.Twin.Attestations {
+		if got, ok := state.Attestation(id); !ok || got != want {
+			t.Fatalf("an audit has attestation %+v, want %+v", got, want)
+		}
+	}
+	for id, want := range trade.Twin.Papers {
+		if got, ok := state.Paper(id); !ok || got != want {
+			t.Fatalf("an audit has paper %+v, want %+v", got, want)
+		}
+	}
+}
+
 func compareOutcomes(t tb, got, want [][]ledger.Outcome) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -209,6 +252,21 @@ func compareState(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
 			t.Fatalf("item %s: %+v, want %+v", id, got, want)
 		}
 	}
+	for id, want := range twin.Matters {
+		if got, ok := snapshot.Matter(id); !ok || !reflect.DeepEqual(got, want) {
+			t.Fatalf("matter of %s: %+v, want %+v", id, got, want)
+		}
+	}
+	for id, want := range twin.Attestations {
+		if got, ok := snapshot.Attestation(id); !ok || got != want {
+			t.Fatalf("attestation %s: %+v, want %+v", id, got, want)
+		}
+	}
+	for id, want := range twin.Papers {
+		if got, ok := snapshot.Paper(id); !ok || got != want {
+			t.Fatalf("paper %x: %+v, want %+v", id, got, want)
+		}
+	}
 	if got := snapshot.Policy(); !reflect.DeepEqual(got, normalPolicy(twin.Governs)) {
 		t.Fatalf("policy %+v, want %+v", got, twin.Governs)
 	}
@@ -255,7 +313,10 @@ func absent(t tb, snapshot *store.Snapshot) {
 	_, registration := snapshot.Registration(ledger.PartyID{1}, ledger.Reference{})
 	_, event := snapshot.EventIndex(ledger.EventID{1})
 	_, receipt, err := snapshot.Receipt(ledger.EventID{1})
-	if party || key || item || registration || event || receipt || err != nil {
+	_, matter := snapshot.Matter(ledger.ItemID{1})
+	_, attestation := snapshot.Attestation(ledger.EventID{1})
+	_, paper := snapshot.Paper(rules.PaperID{1})
+	if matter || attestation || paper || party || key || item || registration || event || receipt || err != nil {
 		t.Fatal("found what is not there: ", err)
 	}
 	if _, err := snapshot.Entry(snapshot.Size()); !errors.Is(err, store.ErrRange) {
@@ -263,10 +324,19 @@ func absent(t tb, snapshot *store.Snapshot) {
 	}
 }
 
-// normalItem writes no offers as nil, the form in which the store gives them.
+// normalItem writes empty lists as nil, the form in which the store gives them.
 func normalItem(i rules.Item) rules.Item {
 	if len(i.Offers) == 0 {
 		i.Offers = nil
+	}
+	if len(i.Terms) == 0 {
+		i.Terms = nil
+	}
+	if len(i.Disputes) == 0 {
+		i.Disputes = nil
+	}
+	if len(i.Holds) == 0 {
+		i.Holds = nil
 	}
 	return i
 }
@@ -289,8 +359,10 @@ func compareIndexes(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
 	t.Helper()
 	for party := range twin.Parties {
 		for by, fits := range map[store.By]func(rules.Item) bool{
-			store.ByHolder:     func(i rules.Item) bool { return i.Status == rules.Live && i.Custody.Is(party) },
-			store.ByOwner:      func(i rules.Item) bool { return i.Status == rules.Live && i.Title.Is(party) },
+			store.ByHolder: func(i rules.Item) bool { return i.Status == rules.Live && i.Custody.Is(party) && !i.Set() },
+			store.ByOwner: func(i rules.Item) bool {
+				return i.Status == rules.Live && slices.ContainsFunc(i.Title, func(s rules.Share) bool { return s.Owner.Is(party) }) && !i.Set()
+			},
 			store.ByRegistrant: func(i rules.Item) bool { return i.Registrant == party },
 		} {
 			got := pages(t, func(after ledger.ItemID, limit int) ([]ledger.ItemID, error) {
@@ -301,23 +373,29 @@ func compareIndexes(t tb, snapshot *store.Snapshot, twin *storetest.Twin) {
 			}
 		}
 	}
-	claims := map[string][]ledger.ItemID{}
-	ids := map[string]*custodyv1.OutsideId{}
+	claimed := map[rules.OutsideID]bool{}
 	for _, item := range twin.ItemsWhere(func(rules.Item) bool { return true }) {
 		compareItemEntries(t, snapshot, item, twin.ItemEntries(item))
-		for _, id := range twin.OutsideIDs(item) {
-			ids[id.String()] = id
-			if twin.Items[item].Status == rules.Live {
-				claims[id.String()] = append(claims[id.String()], item)
-			}
+		if got, err := snapshot.Contested(twin.Items[item]); err != nil || got != twin.Contested(item) {
+			t.Fatalf("item %s is contested: %v, want %v: %v", item, got, twin.Contested(item), err)
+		}
+		ids, err := snapshot.OutsideIDs(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(ids, twin.Standing[item]) || !slices.Equal(ids, snapshot.Claims(item)) {
+			t.Fatalf("outside ids of item %s are %v, want %v", item, ids, twin.Standing[item])
+		}
+		for _, id := range ids {
+			claimed[id] = true
 		}
 	}
-	for text, id := range ids {
+	for id := range claimed {
 		got := pages(t, func(after ledger.ItemID, limit int) ([]ledger.ItemID, error) {
 			return snapshot.OutsideClaims(id, after, limit)
 		})
-		if !slices.Equal(got, claims[text]) {
-			t.Fatalf("claims of %s: %v, want %v", text, got, claims[text])
+		if want := twin.OutsideClaims(id); !slices.Equal(got, want) {
+			t.Fatalf("claims of %v: %v, want %v", id, got, want)
 		}
 	}
 }

@@ -56,6 +56,43 @@ func (v *view) Item(id ledger.ItemID) (rules.Item, bool) {
 	return i, ok && err == nil
 }
 
+// Matter implements rules.View.
+func (v *view) Matter(id ledger.ItemID) (m rules.Matter, ok bool) {
+	ok, err := v.get(matterKey(id), "the matter of an item", func(b []byte) (err error) {
+		m, err = decodeMatter(id, b)
+		return err
+	})
+	v.fail(err)
+	return m, ok && err == nil
+}
+
+// Attestation implements rules.View.
+func (v *view) Attestation(id ledger.EventID) (a rules.Attestation, ok bool) {
+	ok, err := v.get(attestationKey(id), "an attestation", func(b []byte) (err error) {
+		a, err = decodeAttestation(id, b)
+		return err
+	})
+	v.fail(err)
+	return a, ok && err == nil
+}
+
+// Paper implements rules.View.
+func (v *view) Paper(id rules.PaperID) (p rules.Paper, ok bool) {
+	ok, err := v.get(paperKey(id), "a paper", func(b []byte) (err error) {
+		p, err = decodePaper(id, b)
+		return err
+	})
+	v.fail(err)
+	return p, ok && err == nil
+}
+
+// Claims implements rules.View.
+func (v *view) Claims(item ledger.ItemID) []rules.OutsideID {
+	ids, err := v.outsideIDs(item)
+	v.fail(err)
+	return ids
+}
+
 // Registration implements rules.View.
 func (v *view) Registration(party ledger.PartyID, reference ledger.Reference) (item ledger.ItemID, ok bool) {
 	ok, err := v.get(referenceKey(party, reference), "a registration", func(b []byte) error {
@@ -128,6 +165,18 @@ func (v *applyView) Item(id ledger.ItemID) (rules.Item, bool) {
 		v.items[id] = item
 	}
 	return item, ok
+}
+
+// Paper implements rules.View.
+func (v *applyView) Paper(id rules.PaperID) (rules.Paper, bool) {
+	if p, ok := v.cache.papers.get(id); ok {
+		return p, true
+	}
+	p, ok := v.view.Paper(id)
+	if ok {
+		v.cache.papers.put(id, p)
+	}
+	return p, ok
 }
 
 // Policy implements rules.View.

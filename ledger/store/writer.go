@@ -5,12 +5,10 @@ import (
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
-	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // durability says what holds when a commit returns.
@@ -116,17 +114,24 @@ func (w *writer) changes(c rules.Changes) {
 		w.put(keyKey(k.Public.ID()), value, err)
 	}
 	for _, i := range c.Items {
-		var before rules.Item
-		existed := i.Registered < w.first()
-		if existed {
-			if before, existed = w.view.Item(i.ID); !existed {
-				w.fail(corrupt(nil, "item %s of entry %d is missing", i.ID, i.Registered))
-			}
-		}
+		before, existed := w.before(i)
 		value, err := encodeItem(i)
 		w.put(itemKey(i.ID), value, err)
 		w.itemIndexes(before, existed, i)
 	}
+	for _, m := range c.Matters {
+		value, err := encodeMatter(m)
+		w.put(matterKey(m.Item), value, err)
+	}
+	for _, a := range c.Attestations {
+		value, err := encodeAttestation(a)
+		w.put(attestationKey(a.Event), value, err)
+	}
+	for _, p := range c.Papers {
+		value, err := encodePaper(p)
+		w.put(paperKey(p.ID), value, err)
+	}
+	w.outsideIDs(c)
 	for _, r := range c.Registrations {
 		w.set(referenceKey(r.Party, r.Reference), r.Item[:])
 	}
@@ -140,10 +145,27 @@ func (w *writer) changes(c rules.Changes) {
 // first is the index of the writer's first entry.
 func (w *writer) first() uint64 { return w.store.state.Load().head.Size }
 
+// before gives what a changed item was before this writer's entries, if it was.
+func (w *writer) before(changed rules.Item) (rules.Item, bool) {
+	if changed.Registered >= w.first() {
+		return rules.Item{}, false
+	}
+	before, existed := w.view.Item(changed.ID)
+	if !existed {
+		w.fail(corrupt(nil, "item %s of entry %d is missing", changed.ID, changed.Registered))
+	}
+	return before, existed
+}
+
 // itemIndexes writes the difference between the index entries that an item had
 // and those that it has now.
 func (w *writer) itemIndexes(before rules.Item, existed bool, after rules.Item) {
-	parties := [...]ledger.PartyID{after.Registrant, after.Custody.Party, after.Title.Party, before.Custody.Party, before.Title.Party}
+	parties := append(make([]ledger.PartyID, 0, 8), after.Registrant, after.Custody.Party, before.Custody.Party)
+	for _, title := range [][]rules.Share{after.Title, before.Title} {
+		for _, share := range title {
+			parties = append(parties, share.Owner.Party)
+		}
+	}
 	for i, party := range parties {
 		if slices.Contains(parties[:i], party) {
 			continue
@@ -160,53 +182,82 @@ func (w *writer) itemIndexes(before rules.Item, existed bool, after rules.Item) 
 			w.set(partyItemKey(party, is, after.ID), nil)
 		}
 	}
-	if was, is := existed && before.Status == rules.Live, after.Status == rules.Live; was != is {
-		w.outsideClaims(after, is)
+}
+
+// outsideIDs writes which outside ids stand as whose, and which live items are found by
+// them: the index changes where a claim does, and where an item comes to its end.
+func (w *writer) outsideIDs(c rules.Changes) {
+	claims := make(map[ledger.ItemID][]rules.Claim, len(c.Claims))
+	for _, claim := range c.Claims {
+		claims[claim.Item] = append(claims[claim.Item], claim)
+	}
+	for _, item := range c.Items {
+		before, existed := w.before(item)
+		wasLive, isLive := existed && before.Status == rules.Live, item.Status == rules.Live
+		if len(claims[item.ID]) == 0 && wasLive == isLive {
+			continue
+		}
+		w.claims(item, existed, wasLive, claims[item.ID])
+		delete(claims, item.ID)
+	}
+	for _, claim := range c.Claims { // of items that did not change themselves
+		changed, left := claims[claim.Item]
+		if !left {
+			continue
+		}
+		item, ok := w.view.Item(claim.Item)
+		if !ok {
+			w.fail(fmt.Errorf("store: a claim of item %s, which is not in the ledger", claim.Item))
+			return
+		}
+		w.claims(item, true, item.Status == rules.Live, changed)
+		delete(claims, claim.Item)
 	}
 }
 
-// outsideClaims adds or removes what an item claims outside the ledger.
-func (w *writer) outsideClaims(item rules.Item, add bool) {
-	ids, err := w.outsideIDs(item)
-	w.fail(err)
-	for _, id := range ids {
-		prefix, err := outsideIDPrefix(id)
+// claims writes the changed claims of one item.
+func (w *writer) claims(item rules.Item, existed, wasLive bool, changed []rules.Claim) {
+	var stood []rules.OutsideID
+	if existed {
+		var err error
+		stood, err = w.view.outsideIDs(item.ID)
 		w.fail(err)
-		key := append(prefix, item.ID[:]...)
-		if add {
-			w.set(key, nil)
+	}
+	stand := slices.Clone(stood)
+	for _, claim := range changed {
+		at := slices.Index(stand, claim.ID)
+		switch {
+		case claim.Stands && at < 0:
+			stand = append(stand, claim.ID)
+		case !claim.Stands && at >= 0:
+			stand = slices.Delete(stand, at, at+1)
+		}
+	}
+	if !slices.Equal(stood, stand) {
+		if len(stand) == 0 {
+			w.remove(outsideIDsKey(item.ID))
 		} else {
-			w.remove(key)
+			value, err := encodeOutsideIDs(stand)
+			w.put(outsideIDsKey(item.ID), value, err)
+		}
+	}
+	isLive := item.Status == rules.Live
+	for _, id := range stood {
+		if wasLive && !(isLive && slices.Contains(stand, id)) {
+			w.remove(w.claimKey(id, item.ID))
+		}
+	}
+	for _, id := range stand {
+		if isLive && !(wasLive && slices.Contains(stood, id)) {
+			w.set(w.claimKey(id, item.ID), nil)
 		}
 	}
 }
 
-// outsideIDs gives the outside ids in an item's registration, which is one of
-// the writer's entries or a stored one.
-func (w *writer) outsideIDs(item rules.Item) ([]*custodyv1.OutsideId, error) {
-	if first := w.first(); item.Registered >= first {
-		if at := item.Registered - first; at < uint64(len(w.entries)) {
-			if event := w.entries[at].Candidate.Event; event != nil {
-				if body, ok := event.Body.(*custodyv1.ItemRegister); ok {
-					return body.OutsideIds, nil
-				}
-			}
-		}
-		return nil, fmt.Errorf("store: item %s says it was registered by entry %d, which registers nothing", item.ID, item.Registered)
-	}
-	b, err := w.view.entry(item.Registered)
-	if err != nil {
-		return nil, err
-	}
-	entry, err := ledger.DecodeEntry(b)
-	if err != nil {
-		return nil, corruptEntry(item.Registered, err, "it cannot be decoded")
-	}
-	var event custodyv1.Event
-	if err := proto.Unmarshal(entry.Signed.Event, &event); err != nil {
-		return nil, corruptEntry(item.Registered, err, "its event cannot be decoded")
-	}
-	return event.GetItemRegister().GetOutsideIds(), nil
+func (w *writer) claimKey(id rules.OutsideID, item ledger.ItemID) []byte {
+	prefix, err := outsideIDPrefix(id)
+	w.fail(err)
+	return append(prefix, item[:]...)
 }
 
 // head sets the end of the ledger; the frontier has its entries already.

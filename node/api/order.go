@@ -20,6 +20,7 @@ const (
 	touchesParty
 	touchesReference
 	touchesPolicy
+	touchesPaper
 )
 
 func touchedItem(id ledger.ItemID) touched {
@@ -34,6 +35,13 @@ func touchedParty(id []byte) touched {
 	return t
 }
 
+// touchedPaper is every paper with a number, whoever issued it.
+func touchedPaper(number string) touched {
+	t := touched{kind: touchesPaper}
+	copy(t.id[:], number)
+	return t
+}
+
 func touchedReference(party ledger.PartyID, reference []byte) touched {
 	t := touched{kind: touchesReference}
 	copy(t.id[copy(t.id[:], party[:]):], reference)
@@ -44,10 +52,7 @@ func touchedReference(party ledger.PartyID, reference []byte) touched {
 // neither changes what the other touches may be recorded in either order.
 func reach(events []*ledger.Event) (changes, reads []touched) {
 	for _, event := range events {
-		for _, item := range event.Names() {
-			changes = append(changes, touchedItem(item))
-		}
-		if item, ok := event.Output(); ok {
+		for _, item := range event.Touches() {
 			changes = append(changes, touchedItem(item))
 		}
 		acting := touchedParty(event.Party[:])
@@ -74,10 +79,15 @@ func reach(events []*ledger.Event) (changes, reads []touched) {
 		case *custodyv1.PolicyPropose, *custodyv1.PolicyApprove:
 			reads = append(reads, acting)
 			changes = append(changes, touched{kind: touchesPolicy})
-		case *custodyv1.Offer:
-			reads = append(reads, acting, touchedParty(body.To))
-		default:
+		case *custodyv1.Attest:
 			reads = append(reads, acting)
+			if body.Quantity != nil {
+				changes = append(changes, touchedPaper(body.Number))
+			}
+		default:
+			for _, party := range event.Parties() {
+				reads = append(reads, touchedParty(party[:]))
+			}
 		}
 	}
 	return changes, reads

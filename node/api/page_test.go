@@ -73,7 +73,7 @@ func TestHistoryWhileItGrows(t *testing.T) {
 	item, prev := client.RegisteredItem(registration), registration.ID()
 	move := func() {
 		offer := w.Offer(from, item, prev, to.Party())
-		accept := w.Signed(to.Accept(ledger.ItemRef{Item: item, Prev: offer.ID()}, offer.ID()))
+		accept := w.Signed(to.Accept(ledger.ItemRef{Item: item, Prev: offer.ID()}, offer.ID(), from.Party()))
 		want = append(want, w.Record(offer)[0].Index, w.Record(accept)[0].Index)
 		w.Record(w.Register(from)) // and something between
 		prev, from, to = accept.ID(), to, from

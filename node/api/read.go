@@ -202,15 +202,16 @@ func listing(request *custodyv1.ListItemsRequest) (lister, [][]byte, *fault) {
 
 func byOutsideID(id *custodyv1.OutsideId) (lister, [][]byte, *fault) {
 	switch {
-	case id.GetKind() != custodyv1.OutsideIdKind_OUTSIDE_ID_KIND_LABORATORY_REPORT && id.GetKind() != custodyv1.OutsideIdKind_OUTSIDE_ID_KIND_INSCRIPTION:
-		return nil, nil, invalid(client.ReasonInvalidArgument, "outside_id.kind", "not a kind of outside id: a laboratory report or an inscription")
+	case id.GetKind() == 0 || custodyv1.OutsideIdKind_name[int32(id.GetKind())] == "":
+		return nil, nil, invalid(client.ReasonInvalidArgument, "outside_id.kind", "not a kind of outside id, such as a laboratory report or an inscription")
 	case len(id.Number) == 0 || len(id.Number) > ledger.StringBytesMax:
 		return nil, nil, invalid(client.ReasonInvalidArgument, "outside_id.number", "a number has 1 to 64 bytes")
 	case len(id.Issuer) > ledger.StringBytesMax:
 		return nil, nil, invalid(client.ReasonInvalidArgument, "outside_id.issuer", "an issuer has at most 64 bytes")
 	}
+	claimed := rules.OutsideID{Kind: id.Kind, Issuer: id.Issuer, Number: id.Number}
 	list := func(snapshot *store.Snapshot, after ledger.ItemID, limit int) ([]ledger.ItemID, error) {
-		return snapshot.OutsideClaims(id, after, limit)
+		return snapshot.OutsideClaims(claimed, after, limit)
 	}
 	return list, [][]byte{[]byte("outside_id"), {byte(id.Kind)}, []byte(id.Issuer), []byte(id.Number)}, nil
 }

@@ -71,7 +71,7 @@ func TestStreamKeepsChainsInOrder(t *testing.T) {
 	prev, from, to := registration.ID(), seller, buyer
 	for range 20 {
 		offer := w.Offer(from, item, prev, to.Party())
-		accept := w.Signed(to.Accept(ledger.ItemRef{Item: item, Prev: offer.ID()}, offer.ID()))
+		accept := w.Signed(to.Accept(ledger.ItemRef{Item: item, Prev: offer.ID()}, offer.ID(), from.Party()))
 		chain = append(chain, offer, accept)
 		prev, from, to = accept.ID(), to, from
 	}
@@ -133,7 +133,7 @@ func TestStreamDoesNotTryWhatBuildsOnTheLost(t *testing.T) {
 	registration, unrelated := w.Register(seller), w.Register(seller)
 	item := client.RegisteredItem(registration)
 	offer := w.Offer(seller, item, registration.ID(), buyer.Party())
-	accept := w.Signed(buyer.Accept(ledger.ItemRef{Item: item, Prev: offer.ID()}, offer.ID()))
+	accept := w.Signed(buyer.Accept(ledger.ItemRef{Item: item, Prev: offer.ID()}, offer.ID(), seller.Party()))
 	queued := make(chan struct{})
 	var submitted []ledger.EventID
 	var mu sync.Mutex

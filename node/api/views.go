@@ -1,50 +1,70 @@
 package api
 
 import (
+	"cmp"
 	"encoding/binary"
-	"fmt"
+	"errors"
 
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/store"
+	"github.com/custodyledger/custodyledger/node/client"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
-// itemView shows an item's state with its registration as it was signed.
+// itemView shows an item's state with what made it as that was signed.
 func (s *ledgerService) itemView(snapshot *store.Snapshot, item rules.Item) (*custodyv1.ItemView, error) {
-	registration, registeredAt, err := s.registration(snapshot, item)
+	made, madeAt, err := s.madeBy(snapshot, item)
 	if err != nil {
 		return nil, err
 	}
+	matter, ok := snapshot.Matter(item.ID)
+	if !ok {
+		return nil, cmp.Or(snapshot.Err(), damaged(item.Registered, errors.New("the item has no matter")))
+	}
 	view := &custodyv1.ItemView{
 		Item:            item.ID[:],
-		Status:          custodyv1.ItemStatus_ITEM_STATUS_LIVE,
+		Status:          custodyv1.ItemStatus(item.Status),
 		Prev:            item.Last[:],
 		RegisteredIndex: item.Registered,
 		LastIndex:       item.LastIndex,
 		Custody:         holder(item.Custody),
-		Title: &custodyv1.Title{
-			ManagingOwner: holder(item.Title),
-			Shares:        []*custodyv1.TitleShare{{Owner: holder(item.Title), Parts: 1}},
-		},
-		MemoUntilMs:    item.MemoUntil,
-		Registration:   registration,
-		RegisteredBy:   item.Registrant[:],
-		RegisteredAtMs: registeredAt,
+		Title:           &custodyv1.Title{ManagingOwner: holder(item.Owner())},
+		RegisteredBy:    item.Registrant[:],
+		RegisteredAtMs:  madeAt,
+		Matter:          client.MatterView(matter),
+		Lost:            item.Lost,
+		Stolen:          item.Stolen,
+		Damaged:         item.Damaged,
 	}
-	if item.Status != rules.Live {
-		view.Status = custodyv1.ItemStatus_ITEM_STATUS_VOID
+	if err := client.MadeBy(view, made); err != nil {
+		return nil, damaged(item.Registered, err)
+	}
+	if item.Set() {
+		view.Within = item.Within[:]
+	}
+	for _, share := range item.Title {
+		view.Title.Shares = append(view.Title.Shares, &custodyv1.TitleShare{Owner: holder(share.Owner), Parts: share.Parts})
+	}
+	for _, t := range item.Terms {
+		view.Terms = append(view.Terms, &custodyv1.Term{Mode: t.Mode, From: t.From[:], UntilMs: t.Until, MayMemoOn: t.MayMemoOn})
 	}
 	for _, o := range item.Offers {
 		view.OpenOffers = append(view.OpenOffers, offer(o, snapshot.Head().RecordedAt))
 	}
-	view.Contested, err = contested(snapshot, item, registration)
+	for _, d := range item.Disputes {
+		view.Disputes = append(view.Disputes, d.Event[:])
+	}
+	for _, h := range item.Holds {
+		view.Holds = append(view.Holds, h.Event[:])
+	}
+	view.Contested, err = snapshot.Contested(item)
 	return view, err
 }
 
-// registration reads the entry that registered an item. That it is one was
-// checked when it was stored; what is found otherwise is damage.
-func (s *ledgerService) registration(snapshot *store.Snapshot, item rules.Item) (*custodyv1.ItemRegister, uint64, error) {
+// madeBy reads the event that made an item. That it is one was checked when it was
+// stored; what is found otherwise is damage.
+func (s *ledgerService) madeBy(snapshot *store.Snapshot, item rules.Item) (*ledger.Event, uint64, error) {
 	b, err := snapshot.Entry(item.Registered)
 	if err != nil {
 		return nil, 0, err
@@ -57,34 +77,11 @@ func (s *ledgerService) registration(snapshot *store.Snapshot, item rules.Item) 
 	if rejection != nil {
 		return nil, 0, damaged(item.Registered, rejection)
 	}
-	registration, ok := event.Body.(*custodyv1.ItemRegister)
-	if !ok {
-		return nil, 0, damaged(item.Registered, fmt.Errorf("a %T where an item's registration should be", event.Body))
-	}
-	return registration, entry.RecordedAt, nil
+	return event, entry.RecordedAt, nil
 }
 
 func damaged(index uint64, err error) error {
 	return &store.CorruptError{Entry: int64(index), What: "it does not hold what the state says", Err: err}
-}
-
-// contested tells whether another live item claims one of the same outside ids.
-func contested(snapshot *store.Snapshot, item rules.Item, registration *custodyv1.ItemRegister) (bool, error) {
-	if item.Status != rules.Live {
-		return false, nil
-	}
-	for _, id := range registration.OutsideIds {
-		claims, err := snapshot.OutsideClaims(id, ledger.ItemID{}, 2)
-		if err != nil {
-			return false, err
-		}
-		for _, other := range claims {
-			if other != item.ID {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
 }
 
 func holder(h rules.Holder) *custodyv1.Holder {
@@ -100,18 +97,26 @@ func holder(h rules.Holder) *custodyv1.Holder {
 }
 
 func offer(o rules.Offer, now uint64) *custodyv1.OpenOffer {
-	return &custodyv1.OpenOffer{
+	open := &custodyv1.OpenOffer{
 		EventId:     o.Event[:],
 		From:        o.From[:],
 		To:          o.To[:],
 		Mode:        o.Mode,
 		ExpiresAtMs: o.ExpiresAt,
 		GoodsLeft:   o.GoodsLeft,
-		MemoUntilMs: o.MemoUntil,
+		UntilMs:     o.Until,
 		Index:       o.Index,
 		Declined:    o.Declined,
 		Expired:     o.Expired(now),
+		MayMemoOn:   o.MayMemoOn,
 	}
+	if o.Part != (rules.Portion{}) {
+		open.Part = &custodyv1.Portion{Micrograms: o.Part.Micrograms, Count: o.Part.Count}
+	}
+	if o.Agent != (ledger.PartyID{}) {
+		open.Agent = o.Agent[:]
+	}
+	return open
 }
 
 func partyView(snapshot *store.Snapshot, party rules.Party) *custodyv1.PartyView {

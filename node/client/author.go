@@ -103,7 +103,10 @@ type OfferTerms struct {
 	Mode      custodyv1.Mode
 	ExpiresAt time.Time
 	GoodsLeft bool      // the goods are on their way already: the offer never lapses
-	MemoUntil time.Time // end of the memo term; memo only, required there
+	Until     time.Time // end of the term; zero for none
+	Part      *custodyv1.Portion
+	Agent     ledger.PartyID // zero for none
+	MayMemoOn bool
 }
 
 // Offer offers an item to one party.
@@ -114,14 +117,26 @@ func (a *Author) Offer(item ledger.ItemRef, terms OfferTerms, private ...ledger.
 		Mode:        terms.Mode,
 		ExpiresAtMs: milliseconds(terms.ExpiresAt),
 		GoodsLeft:   terms.GoodsLeft,
-		MemoUntilMs: milliseconds(terms.MemoUntil),
+		UntilMs:     milliseconds(terms.Until),
+		Part:        terms.Part,
+		MayMemoOn:   terms.MayMemoOn,
+	}
+	if terms.Agent != (ledger.PartyID{}) {
+		body.Agent = terms.Agent[:]
 	}
 	return a.sign(&custodyv1.Event{Body: &custodyv1.Event_Offer{Offer: body}}, private)
 }
 
-// Accept receives an item as a whole under an offer made to the party.
-func (a *Author) Accept(item ledger.ItemRef, offer ledger.EventID, private ...ledger.Opening) (ledger.SignedEvent, error) {
-	body := &custodyv1.Accept{Item: itemRef(item), Offer: offer[:]}
+// Accept receives all that an offer by a party is of.
+func (a *Author) Accept(item ledger.ItemRef, offer ledger.EventID, from ledger.PartyID, private ...ledger.Opening) (ledger.SignedEvent, error) {
+	return a.AcceptPart(item, offer, from, nil, private...)
+}
+
+// AcceptPart receives a part: of an offer of a part, that part or less; of an offer
+// of the whole, less than the whole. See ledger.NewItemID with position 0 for the
+// item that it makes.
+func (a *Author) AcceptPart(item ledger.ItemRef, offer ledger.EventID, from ledger.PartyID, received *custodyv1.Portion, private ...ledger.Opening) (ledger.SignedEvent, error) {
+	body := &custodyv1.Accept{Item: itemRef(item), Offer: offer[:], From: from[:], Received: received}
 	return a.sign(&custodyv1.Event{Body: &custodyv1.Event_Accept{Accept: body}}, private)
 }
 
@@ -145,9 +160,10 @@ func (a *Author) Release(item ledger.ItemRef, reason custodyv1.OutsideReason, co
 	return a.sign(&custodyv1.Event{Body: &custodyv1.Event_Release{Release: body}}, private)
 }
 
-// Reenter says that an item the party released is back with it.
-func (a *Author) Reenter(item ledger.ItemRef) (ledger.SignedEvent, error) {
-	body := &custodyv1.Reenter{Item: itemRef(item)}
+// Reenter says that an item the party released is back with it, and how it was
+// recognised. mass and count are those found now; nil and 0 for as before.
+func (a *Author) Reenter(item ledger.ItemRef, identity custodyv1.Identity, mass *custodyv1.Mass, count uint32) (ledger.SignedEvent, error) {
+	body := &custodyv1.Reenter{Item: itemRef(item), Identity: identity, Mass: mass, Count: count}
 	return a.sign(&custodyv1.Event{Body: &custodyv1.Event_Reenter{Reenter: body}}, nil)
 }
 

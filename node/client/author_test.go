@@ -47,17 +47,17 @@ func TestVocabulary(t *testing.T) {
 		signed, err := from.Offer(on(item), terms)
 		return put(item, signed, err)
 	}
-	accept := func(by *client.Author, item ledger.ItemID, of ledger.EventID) {
+	accept := func(by, from *client.Author, item ledger.ItemID, of ledger.EventID) {
 		t.Helper()
-		signed, err := by.Accept(on(item), of)
+		signed, err := by.Accept(on(item), of, from.Party())
 		put(item, signed, err)
 	}
 
 	memo := stone()
-	accept(buyer, memo, offer(seller, memo, client.OfferTerms{To: buyer.Party(), Mode: custodyv1.Mode_MODE_MEMO, MemoUntil: w.Now().Add(24 * time.Hour)}))
-	accept(seller, memo, offer(buyer, memo, client.OfferTerms{To: seller.Party(), Mode: custodyv1.Mode_MODE_RETURN, GoodsLeft: true}))
-	accept(buyer, memo, offer(seller, memo, client.OfferTerms{To: buyer.Party(), Mode: custodyv1.Mode_MODE_MEMO, MemoUntil: w.Now().Add(24 * time.Hour)}))
-	accept(buyer, memo, offer(seller, memo, client.OfferTerms{To: buyer.Party(), Mode: custodyv1.Mode_MODE_MEMO_TO_SALE}))
+	accept(buyer, seller, memo, offer(seller, memo, client.OfferTerms{To: buyer.Party(), Mode: custodyv1.Mode_MODE_MEMO, Until: w.Now().Add(24 * time.Hour)}))
+	accept(seller, buyer, memo, offer(buyer, memo, client.OfferTerms{To: seller.Party(), Mode: custodyv1.Mode_MODE_RETURN, GoodsLeft: true}))
+	accept(buyer, seller, memo, offer(seller, memo, client.OfferTerms{To: buyer.Party(), Mode: custodyv1.Mode_MODE_MEMO, Until: w.Now().Add(24 * time.Hour)}))
+	accept(buyer, seller, memo, offer(seller, memo, client.OfferTerms{To: buyer.Party(), Mode: custodyv1.Mode_MODE_MEMO_TO_SALE}))
 
 	sale := stone()
 	early := on(sale)
@@ -92,7 +92,7 @@ func TestVocabulary(t *testing.T) {
 	}
 	released, err := seller.Release(on(sale), custodyv1.OutsideReason_OUTSIDE_REASON_MEMO, "CH", customer)
 	put(sale, released, err)
-	reentered, err := seller.Reenter(on(sale))
+	reentered, err := seller.Reenter(on(sale), custodyv1.Identity_IDENTITY_EXAMINED, nil, 0)
 	put(sale, reentered, err)
 
 	mistake := stone()

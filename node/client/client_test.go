@@ -31,7 +31,7 @@ func TestStory(t *testing.T) {
 	registration := w.Register(seller)
 	item := client.RegisteredItem(registration)
 	offer := w.Offer(seller, item, registration.ID(), buyer.Party())
-	accept := w.Signed(buyer.Accept(ledger.ItemRef{Item: item, Prev: offer.ID()}, offer.ID()))
+	accept := w.Signed(buyer.Accept(ledger.ItemRef{Item: item, Prev: offer.ID()}, offer.ID(), seller.Party()))
 	var receipts []ledger.Receipt
 	for _, event := range []ledger.SignedEvent{registration, offer, accept} {
 		receipt, err := c.Append(ctx, event)

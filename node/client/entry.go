@@ -19,13 +19,9 @@ type Entry struct {
 	Event *ledger.Event
 }
 
-// Names tells whether the entry registers the item or moves it.
+// Names tells whether the entry stands in the item's history.
 func (e Entry) Names(item ledger.ItemID) bool {
-	if e.Event == nil {
-		return false
-	}
-	output, creates := e.Event.Output()
-	return creates && output == item || slices.Contains(e.Event.Names(), item)
+	return e.Event != nil && slices.Contains(e.Event.Touches(), item)
 }
 
 // decodeEntry reads an entry and checks what can be checked of it alone.

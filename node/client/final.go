@@ -165,31 +165,62 @@ func verifyFinal(policy ledger.Policy, payloadType string, final *custodyv1.Fina
 	return note, by, nil
 }
 
-// ItemOf shows a stated item with its registration, as nodes do.
-func ItemOf(s ledger.Statement, registration *ledger.Event, registeredAt uint64) (*custodyv1.ItemView, error) {
-	if registration == nil {
+// ItemOf shows a stated item with the event that made it, as nodes do. Of its matter
+// it has mass and count, which is what is stated.
+func ItemOf(s ledger.Statement, made *ledger.Event, registeredAt uint64) (*custodyv1.ItemView, error) {
+	if made == nil {
 		return nil, errors.New("it has no event")
-	}
-	body, ok := registration.Body.(*custodyv1.ItemRegister)
-	if !ok {
-		return nil, fmt.Errorf("it is a %T, not a registration", registration.Body)
 	}
 	view := &custodyv1.ItemView{
 		Item: s.Item[:], Status: custodyv1.ItemStatus(s.Status), Prev: s.Last[:], RegisteredIndex: s.Registered, LastIndex: s.LastIndex,
 		Custody: holderOf(s.Custody), Title: &custodyv1.Title{ManagingOwner: holderOf(s.Title[0].Owner)},
-		MemoUntilMs: s.MemoUntil, Contested: s.Contested,
-		Registration: body, RegisteredBy: registration.Party[:], RegisteredAtMs: registeredAt,
+		Contested: s.Contested, Lost: s.Lost, Stolen: s.Stolen, Damaged: s.Damaged,
+		Matter:       &custodyv1.MatterView{Micrograms: s.Micrograms, Count: s.Count},
+		RegisteredBy: made.Party[:], RegisteredAtMs: registeredAt,
+	}
+	if err := MadeBy(view, made); err != nil {
+		return nil, err
+	}
+	if s.Within != (ledger.ItemID{}) {
+		view.Within = s.Within[:]
 	}
 	for _, share := range s.Title {
 		view.Title.Shares = append(view.Title.Shares, &custodyv1.TitleShare{Owner: holderOf(share.Owner), Parts: share.Parts})
 	}
+	for _, t := range s.Terms {
+		view.Terms = append(view.Terms, &custodyv1.Term{Mode: t.Mode, From: t.From[:], UntilMs: t.Until, MayMemoOn: t.MayMemoOn})
+	}
 	for _, o := range s.Offers {
-		view.OpenOffers = append(view.OpenOffers, &custodyv1.OpenOffer{
+		offer := &custodyv1.OpenOffer{
 			EventId: o.Event[:], From: o.From[:], To: o.To[:], Mode: o.Mode, ExpiresAtMs: o.ExpiresAt, GoodsLeft: o.GoodsLeft,
-			MemoUntilMs: o.MemoUntil, Index: o.Index, Declined: o.Declined, Expired: s.At > o.ExpiresAt,
-		})
+			UntilMs: o.Until, Index: o.Index, Declined: o.Declined, Expired: s.At > o.ExpiresAt, MayMemoOn: o.MayMemoOn,
+		}
+		if o.Part != (ledger.StatedPortion{}) {
+			offer.Part = &custodyv1.Portion{Micrograms: o.Part.Micrograms, Count: o.Part.Count}
+		}
+		if o.Agent != (ledger.PartyID{}) {
+			offer.Agent = o.Agent[:]
+		}
+		view.OpenOffers = append(view.OpenOffers, offer)
 	}
 	return view, nil
+}
+
+// MadeBy puts into the view of an item what the event that made it says of it. It
+// fails if the event did not make the item.
+func MadeBy(view *custodyv1.ItemView, made *ledger.Event) error {
+	at := slices.Index(made.Outputs(), ledger.ItemID(view.Item))
+	if at < 0 {
+		return fmt.Errorf("event %s is a %T that did not make item %s", made.ID, made.Body, ledger.ItemID(view.Item))
+	}
+	view.CreatedBy = made.ID[:]
+	switch b := made.Body.(type) {
+	case *custodyv1.ItemRegister:
+		view.Registration = b
+	case *custodyv1.Transform:
+		view.Output = b.Outputs[at]
+	}
+	return nil
 }
 
 func holderOf(h ledger.StatedHolder) *custodyv1.Holder {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -59,8 +60,8 @@ func (c *Client) historyPage(n *node, item ledger.ItemID, last Entry, raw []*cus
 		}
 		if last.Entry != nil {
 			err = linked(n, item, last, entry)
-		} else if output, ok := outputOf(entry); !ok || output != item {
-			err = &Tampered{Node: n.address, Index: entry.Index, What: fmt.Sprintf("the history of item %s does not begin with its registration", item)}
+		} else if entry.Event == nil || !slices.Contains(entry.Event.Outputs(), item) {
+			err = &Tampered{Node: n.address, Index: entry.Index, What: fmt.Sprintf("the history of item %s does not begin with what made it", item)}
 		}
 		if err != nil {
 			return nil, err
@@ -68,13 +69,6 @@ func (c *Client) historyPage(n *node, item ledger.ItemID, last Entry, raw []*cus
 		page, last = append(page, entry), entry
 	}
 	return page, nil
-}
-
-func outputOf(entry Entry) (ledger.ItemID, bool) {
-	if entry.Event == nil {
-		return ledger.ItemID{}, false
-	}
-	return entry.Event.Output()
 }
 
 // Watch gives entries from an index on, old ones first and then new ones as a

@@ -310,10 +310,7 @@ func (c *Client) learnPolicy(ctx context.Context, n *node, signed ledger.SignedE
 	if rejection != nil {
 		return false
 	}
-	items := event.Names()
-	if item, creates := event.Output(); creates {
-		items = append(items, item)
-	}
+	items := event.Touches()
 	if len(items) == 0 {
 		return false
 	}
@@ -402,7 +399,7 @@ func (c *Client) learnPolicyBelow(ctx context.Context, n *node, size uint64) boo
 			if rejection != nil {
 				continue
 			}
-			if _, creates := event.Output(); creates || len(event.Names()) > 0 {
+			if len(event.Touches()) > 0 {
 				found = &entry.Signed
 			}
 		}

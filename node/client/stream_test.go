@@ -48,7 +48,7 @@ func chains(w *apitest.World, stones, sales int) []ledger.SignedEvent {
 		item, prev, from, to := client.RegisteredItem(registration), registration.ID(), a, b
 		for range sales {
 			offer := w.Offer(from, item, prev, to.Party())
-			accept := w.Signed(to.Accept(ledger.ItemRef{Item: item, Prev: offer.ID()}, offer.ID()))
+			accept := w.Signed(to.Accept(ledger.ItemRef{Item: item, Prev: offer.ID()}, offer.ID(), from.Party()))
 			events = append(events, offer, accept)
 			prev, from, to = accept.ID(), to, from
 		}

@@ -1,6 +1,7 @@
 package cosign
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -157,37 +158,29 @@ func (s *Cosigner) statement(snapshot *store.Snapshot, id ledger.ItemID, final c
 	case item.LastIndex >= final.Size:
 		return nil, unstated(codes.Aborted, ItemMoved, "entry %d on the item is not final yet; the last final size is %d", item.LastIndex, final.Size)
 	}
-	contested, err := contested(s.config.Genesis.RulesVersion, snapshot, item, final.Size)
+	matter, ok := snapshot.Matter(id)
+	if !ok {
+		return nil, cmp.Or(snapshot.Err(), fmt.Errorf("item %s has no matter", id))
+	}
+	contested, err := contested(snapshot, item, final.Size)
 	if err != nil {
 		return nil, err
 	}
-	return item.Statement(s.config.LedgerID, contested, final, at).Payload(), nil
+	return item.Statement(s.config.LedgerID, matter, contested, final, at).Payload(), nil
 }
 
 // contested tells whether another item claims one of the same outside ids. Items
-// that were registered at or after size do not count; one below it that was
-// voided since counts no more.
-func contested(version uint32, snapshot *store.Snapshot, item rules.Item, size uint64) (bool, error) {
+// that were made at or after size do not count; one below it that ended since
+// counts no more.
+func contested(snapshot *store.Snapshot, item rules.Item, size uint64) (bool, error) {
 	if item.Status != rules.Live {
 		return false, nil
 	}
-	raw, err := snapshot.Entry(item.Registered)
+	ids, err := snapshot.OutsideIDs(item.ID)
 	if err != nil {
 		return false, err
 	}
-	entry, err := ledger.DecodeEntry(raw)
-	if err != nil {
-		return false, err
-	}
-	event, rejection := ledger.DecodeEvent(version, entry.Signed)
-	if rejection != nil {
-		return false, fmt.Errorf("entry %d: %w", item.Registered, rejection)
-	}
-	registration, ok := event.Body.(*custodyv1.ItemRegister)
-	if !ok {
-		return false, fmt.Errorf("entry %d: a %T where an item's registration should be", item.Registered, event.Body)
-	}
-	for _, id := range registration.OutsideIds {
+	for _, id := range ids {
 		claims, err := snapshot.OutsideClaims(id, ledger.ItemID{}, store.PageMax)
 		if err != nil {
 			return false, err

@@ -309,7 +309,7 @@ func (w *worker) answer(s *stone, holder, other trade.Dealer) {
 	case 1:
 		event, err = holder.Withdraw(s.ItemRef, s.Offer)
 	default:
-		event, err = other.Accept(s.ItemRef, s.Offer)
+		event, err = other.Accept(s.ItemRef, s.Offer, holder.Party())
 		s.holder = 1 - s.holder
 	}
 	w.recordEvent(event, err)
@@ -325,7 +325,7 @@ func (w *worker) acceptTooEarly(s *stone, holder, other trade.Dealer) (goesOn bo
 		w.fail("sign: %v", err)
 		return false
 	}
-	early, err := other.Accept(s.ItemRef, s.Offer)
+	early, err := other.Accept(s.ItemRef, s.Offer, holder.Party())
 	if err != nil {
 		w.fail("sign: %v", err)
 		return false

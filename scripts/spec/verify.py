@@ -202,7 +202,8 @@ NAME = (WORD | set("&',") | {chr(c) for c in range(0xC0, 0x180)} - {chr(c) for c
         | {chr(c) for c in range(0x218, 0x21C)} | {chr(c) for c in range(0x1EA0, 0x1EFA)})
 NODE = set("abcdefghijklmnopqrstuvwxyz0123456789-")
 LETTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-ALPHABETS = {"word": WORD, "term": WORD, "code": CODE, "name": NAME, "country": LETTERS, "node": NODE}
+DIGITS = set("0123456789")
+ALPHABETS = {"word": WORD, "term": WORD, "code": CODE, "name": NAME, "country": LETTERS, "node": NODE, "digits": DIGITS, "decimal": DIGITS | set(".")}
 STRINGS = set(ALPHABETS)
 
 
@@ -334,17 +335,60 @@ def read_event(event, signatures):
     committed = [c["field"] for c in fields.get("commitments", [])]
     if committed != sorted(set(committed)):
         raise Refused("NON_CANONICAL", "commitments")
+    if "transform" in fields:
+        items = [ref["item"] for ref in advanced(fields)]
+        if len(items) + outputs(fields) > 500:
+            raise Refused("TOO_LARGE", "transform")
+        if len(set(items)) < len(items):
+            raise Refused("REPEATED_FIELD", "transform.inputs")
     for signer, signature in zip(signers, signatures):
         if not holds(signer, signing_bytes(event), signature):
             raise Refused("BAD_SIGNATURE", "signatures")
     return fields
 
 
-def named_item(fields):
-    for value in fields.values():
-        if isinstance(value, dict) and isinstance(value.get("item"), dict):
-            return value["item"]
-    return None
+def body_of(fields):
+    """Gives the name of the event's body and the body."""
+    return next((row["name"], fields[row["name"]]) for row in TABLES["Event"].values() if row["required"] == "body" and row["name"] in fields)
+
+
+def advanced(fields):
+    """Gives the ItemRefs of the items that an event advances."""
+    name, body = body_of(fields)
+    if name == "transform":
+        return body["inputs"] + body.get("removed", []) + [filing["item"] for filing in body.get("filings", [])]
+    return [body["item"]] if isinstance(body.get("item"), dict) else []
+
+
+ABOUT = ("attest", "attest_withdraw", "dispute", "ruling", "hold", "hold_release")
+
+
+def named(fields):
+    """Gives the items that an event advances or is about."""
+    name, body = body_of(fields)
+    return [body["item"]] if name in ABOUT else [ref["item"] for ref in advanced(fields)]
+
+
+def outputs(fields):
+    """Gives how many items an event creates."""
+    name, body = body_of(fields)
+    return {"item_register": 1, "transform": len(body.get("outputs", [])), "accept": 1 if "received" in body else 0}.get(name, 0)
+
+
+def parties_of(fields):
+    """Gives the parties to whose records the entry of an event links."""
+    name, body = body_of(fields)
+    others = {
+        "party_sponsor": [body.get("party")], "party_suspend": [body.get("party")], "offer": [body.get("to"), body.get("agent")],
+        "accept": [body.get("from")], "attest_withdraw": [body.get("attestor")], "reclaim": [body.get("from"), body.get("association")],
+        "share": [o["party"] for o in body.get("owners", [])] + body.get("leaving", []) if name == "share" else [],
+        "correct": [body.get("holder")], "ruling": [body.get("second")], "hold": [body.get("second")], "hold_release": [body.get("second")],
+    }.get(name, [])
+    parties = [fields["party"]]
+    for other in others:
+        if other and other not in parties:
+            parties.append(other)
+    return parties
 
 
 # Section 6: entries.
@@ -369,7 +413,7 @@ def read_entry(b):
             return None
         entry = {"kind": number(1), "index": number(8), "time": number(8), "prev": take(32)}
         links = number(2)
-        if entry["kind"] not in (1, 2, 3, 4) or links > 502:
+        if entry["kind"] not in (1, 2, 3, 4) or links > 517:
             return None
         entry["links"] = [number(8) for _ in range(links)]
         if entry["kind"] == 4:
@@ -644,12 +688,9 @@ def events():
         expect(signing_bytes(event).hex(), e["signing_bytes"], e["name"])
         event_id = sha256(signing_bytes(event))
         expect(event_id.hex(), e["event_id"], e["name"])
-        if "creates_item" in e:
-            expect("item_register" in fields, True, e["name"])
-            expect(item_id(event_id, 0).hex(), e["creates_item"], e["name"])
-        ref = named_item(fields)
-        expect(ref["item"].hex() if ref else "", e.get("names_item", ""), e["name"])
-        expect(ref["prev"].hex() if ref else "", e.get("prev", ""), e["name"])
+        expect([item_id(event_id, i).hex() for i in range(outputs(fields))], e.get("creates_items", []), e["name"])
+        expect([item.hex() for item in named(fields)], e.get("names_items", []), e["name"])
+        expect([ref["prev"].hex() for ref in advanced(fields)], e.get("prevs", []), e["name"])
     for e in v["refused"]:
         try:
             read_event(bytes.fromhex(e["event"]), [bytes.fromhex(s) for s in e["signatures"]])
@@ -693,13 +734,14 @@ def log():
             event_id = sha256(signing_bytes(entry["payload"]))
             expect(event_id.hex(), vector["event_id"], "event id")
             links = party_links(record, fields, place)
-            ref, item = named_item(fields), item_id(event_id, 0)
-            if ref:
-                item = ref["item"]
-                links.append(last[item])
-                expect(ref["prev"], tail[item], "the item's own chain")
-            if ref or "item_register" in fields:
-                last[item], tail[item] = place, event_id
+            made = [item_id(event_id, i) for i in range(outputs(fields))]
+            links += [last[item] for item in named(fields)]
+            for ref in advanced(fields):
+                expect(ref["prev"], tail[ref["item"]], "the item's own chain")
+            for item in named(fields) + made:
+                last[item] = place
+            for item in [ref["item"] for ref in advanced(fields)] + made:
+                tail[item] = event_id
             governance = "policy_propose" in fields or "policy_approve" in fields
             expect(entry["kind"], 3 if governance else 2, "kind")
             if governance:
@@ -718,14 +760,12 @@ def log():
 
 def party_links(record, fields, place):
     """Gives the links to the event's parties and notes whose record it changes; associations have none."""
-    body = next(fields[row["name"]] for row in TABLES["Event"].values() if row["required"] == "body" and row["name"] in fields)
-    other = body.get("party") or body.get("to")
-    parties = [fields["party"]] + ([other] if other else [])
-    links = [record.get(party, 0) for party in parties]
+    _, body = body_of(fields)
+    links = [record.get(party, 0) for party in parties_of(fields)]
     if "party_admit" in fields:
         record[party_id(key_id(body["key"]))] = place
     elif "party_sponsor" in fields or "party_suspend" in fields:
-        record[other] = place
+        record[body["party"]] = place
     elif "key_add" in fields or "key_revoke" in fields:
         record[fields["party"]] = place
     return links

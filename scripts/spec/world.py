@@ -153,13 +153,13 @@ class World:
         state = copy.deepcopy(self.state)
         try:
             got = state.apply(b.read_event(event, tuple(signatures)), spec.sha256(spec.signing_bytes(event)), len(self.raw), self.now)
-        except (spec.Refused, b.Broken):
+        except (spec.Refused, b.Broken, b.NotKnown):
             return None
         return state, got
 
-    def add(self, signed, links=None, kind=None, prev=None):
+    def add(self, signed, links=None, kind=None, prev=None, tried=None):
         """Appends an event; one that the rules refuse gets the links that it would have. Tells whether they accept it."""
-        tried = self.try_event(signed)
+        tried = tried or self.try_event(signed)
         if tried:
             self.state, got = tried
         else:
@@ -173,12 +173,8 @@ class World:
             fields = spec.walk(event, "Event")
         except spec.Refused:
             return [0]
-        body = next(fields[row["name"]] for row in spec.TABLES["Event"].values() if row["required"] == "body" and row["name"] in fields)
-        other = body.get("party") or body.get("to")
-        links = [self.state.parties.get(p, {"last": 0})["last"] for p in [fields["party"]] + ([other] if other else [])]
-        if isinstance(body.get("item"), dict):
-            links.append(self.state.items.get(body["item"]["item"], {"last": 0})["last"])
-        return links
+        links = [self.state.parties.get(p, {"last": 0})["last"] for p in spec.parties_of(fields)]
+        return links + [self.state.items.get(i, {"last": 0})["last"] for i in spec.named(fields)]
 
     def note(self, size, policy=None, lines=None, text=None):
         policy = policy or self.state.policy
@@ -236,8 +232,8 @@ class World:
         return self.event(self.party(by), dict(party_admit=body), keys or ["governs " + by, dealer, "recovers " + dealer], commitments)
 
     def register(self, dealer, keys=None, **body):
-        body = dict(dict(material=1, form=1, nature=1, mass=dict(micrograms=200000, basis=1), acquisition=1,
-                         origin=[dict(micrograms=200000, kind=1, countries=["BW"], evidence=1)]), **body)
+        body = dict(dict(material=1, form=1, nature=1, stage=1, mass=dict(micrograms=200000, basis=1), acquisition=1,
+                         origin=[dict(micrograms=200000, kind=1, countries=["BW"])]), **body)
         return self.event(self.party(dealer), dict(item_register=body), keys or [dealer])
 
     def ref(self, item):
@@ -251,11 +247,13 @@ class World:
 
     def offer(self, dealer, item, to, mode, **body):
         body = dict(dict(item=self.ref(item), to=self.party(to), mode=mode, expires_at_ms=self.now + DAY), **body)
-        if mode == 2:
-            body.setdefault("memo_until_ms", self.now + 2 * DAY)
+        if mode in (2, 5, 7):
+            body.setdefault("until_ms", self.now + 2 * DAY)
         return self.event(self.party(dealer), dict(offer=body), [dealer])
 
     def answer(self, what, dealer, item, offer, **body):
+        if what == "accept":
+            body.setdefault("from", next(o["from"] for o in self.state.items[item]["offers"] if o["event"] == offer))
         return self.event(self.party(dealer), {what: dict(item=self.ref(item), offer=offer, **body)}, [dealer])
 
 
@@ -263,77 +261,585 @@ def pack(hashes):
     return bytes([len(hashes)]) + b"".join(hashes)
 
 
-DEALERS = ["asha", "bram", "chen"]
+DEALERS = ["asha", "bram", "chen", "labo"]
+ROLES = dict(labo=7, asha=1)
+
+
+def portions(r, m):
+    """Draws a part of goods that is often one."""
+    if m is None or r.random() < 0.05:
+        return dict(micrograms=r.choice([1, 100000, 200000]), count=r.choice([0, 1, 2]))
+    if m.counted():
+        n = r.randrange(1, m.count)
+        mass = m.mass // m.count * n + (0 if m.alike() else r.choice([0, 0, 1, -1]))
+        return dict(micrograms=max(mass, 1), count=r.choice([n, n, n, n, n, 0, m.count]))
+    return dict(micrograms=r.choice([m.mass // 2, m.mass // 3, 1, m.mass]) or 1, count=r.choice([0, 0, 0, 1, m.count]))
 
 
 def random_event(w):
     """Draws an event that is often, but not always, what the rules accept. Gives it with the item that it is on."""
     r = w.rng
-    dealer, other = r.choice(DEALERS), r.choice(DEALERS + ["north"])
-    kind = r.choice(["register", "offer", "offer", "offer", "accept", "accept", "accept", "decline", "withdraw", "release", "reenter", "void",
-                     "key_add", "key_revoke", "suspend", "sponsor", "odd"])
+    dealer, other = r.choice(DEALERS), r.choice(DEALERS + DEALERS + ["north"])
+    kind = r.choice(["register", "register", "offer", "offer", "offer", "offer", "accept", "accept", "accept", "accept", "accept", "accept", "decline",
+                     "withdraw", "release", "reenter", "void", "key_add", "key_revoke", "suspend", "sponsor", "odd"] + MORE)
     items = list(w.state.items)
-    item = r.choice(items[-3:]) if items else bytes(20)
+    lively = [i for i in items if w.state.items[i]["status"] == 1] if r.random() < 0.97 else items
+    item = r.choice(lively[-5:]) if lively else bytes(20)
+    standing = [i for i in lively[-8:] if w.state.items[i]["offers"]]
+    if standing and r.random() < 0.35:
+        item = r.choice(standing)
     holds = w.state.items.get(item, {})
     names = {w.party(d): d for d in DEALERS}
     if holds and r.random() < 0.7:
-        dealer = names.get(holds[r.choice(["custody", "title"])][-1], dealer)
-    keys = [dealer] if r.random() < 0.9 else [r.choice([other, "recovers " + dealer, "second " + dealer])]
+        dealer = names.get(r.choice([holds["custody"], b.rules.owner_of(holds)])[-1], dealer)
+    keys = [dealer] if r.random() < 0.95 else [r.choice([other, "recovers " + dealer, "second " + dealer])]
     if keys[0] == "north":
         keys = [dealer]
     open_offers = holds.get("offers", [])
     offer = r.choice(open_offers) if open_offers else None
     if not open_offers and kind in ("accept", "decline", "withdraw") and r.random() < 0.9:
         kind = "offer"
+    if holds and holds["custody"][0] == "outside" and r.random() < 0.3:
+        kind = "reenter"
     more = {}
-    if r.random() < 0.1:
+    if r.random() < 0.08:
         more = r.choice([dict(occurred_at_ms=w.now + 300000), dict(occurred_at_ms=w.now + 300001), dict(not_after_ms=w.now), dict(not_after_ms=w.now - 1),
                          dict(not_after_ms=w.now + 7776000000), dict(not_after_ms=w.now + 7776000001), dict(party=w.party("north")), dict(party=bytes(20)),
                          dict(ledger_id=bytes(31) + b"\x01"), dict(group=dict(id=bytes(15) + b"\x01", position=3, count=9))])
     if kind == "register":
         return random_register(w, dealer, keys, more)
+    if holds and (holds["lost"] or holds["stolen"]) and r.random() < 0.4:
+        kind, dealer = "incident", names.get(b.rules.owner_of(holds)[-1], dealer)
+        keys = [dealer]
+    elif holds and holds["holds"] and r.random() < 0.3:
+        kind = "hold_release"
+    elif holds and holds["disputes"] and r.random() < 0.3:
+        kind = "ruling"
     if kind == "offer":
-        mode = r.choice([1, 1, 2, 2, 3, 4])
-        if holds and mode in (3, 4) and r.random() < 0.8:
-            mine, theirs = ("custody", "title") if mode == 3 else ("title", "custody")
-            dealer, other = names.get(holds[mine][-1], dealer), names.get(holds[theirs][-1], other)
-            keys = [dealer]
-        body = dict(item=w.ref(item), to=w.party(other), mode=mode, expires_at_ms=w.now + r.choice([1, 2, 5, 1000, DAY, DAY, 31622400000, 31622400001, 0]))
-        if r.random() < 0.3:
-            body["goods_left"] = 1
-        if mode == 2 and r.random() < 0.95 or r.random() < 0.03:
-            body["memo_until_ms"] = w.now + r.choice([DAY, 31622400001, 158112000000, 158112000001, 1000, 0])
-        return w.event(w.party(dealer), dict(offer=body), keys, **more), item
+        return random_offer(w, dealer, other, keys, more, item)
     if kind in ("accept", "decline", "withdraw"):
-        if offer and r.random() < 0.9:
+        if offer and r.random() < 0.95:
             dealer = names.get(offer["from" if kind == "withdraw" else "to"], dealer)
             keys = [dealer]
         body = dict(item=w.ref(item), offer=offer["event"] if offer else bytes(32))
+        if kind == "accept":
+            body["from"] = offer["from"] if offer and r.random() < 0.97 else w.party(other)
+            part = offer["part"] if offer else (0, 0)
+            if part != (0, 0) and r.random() < 0.9 or r.random() < 0.15:
+                body["received"] = dict(micrograms=part[0], count=part[1]) if part != (0, 0) and r.random() < 0.6 else portions(r, w.state.matters.get(item))
         if kind == "decline":
             body["reason"] = r.choice([1, 2, 3])
         if kind == "withdraw" and r.random() < 0.3:
             keys = ["second " + dealer]
         return w.event(w.party(dealer), {kind: body}, keys, **more), item
     if kind == "release":
-        body = dict(item=w.ref(item), reason=r.choice([1, 2]), country=r.choice(["US", "US", "US", "XX"]))
+        body = dict(item=w.ref(item), reason=r.choice([1, 2, 3, 4, 5, 6]), country=r.choice(["US", "US", "US", "XX"]))
         return w.event(w.party(dealer), dict(release=body), keys, r.choice([(4,), (4,), (1, 4), ()]), **more), item
     if kind == "reenter":
-        return w.event(w.party(dealer), dict(reenter=dict(item=w.ref(item))), keys, **more), item
+        body = dict(item=w.ref(item), identity=1)
+        if holds and holds["custody"][0] == "outside" and r.random() < 0.9:
+            dealer = names.get(holds["custody"][-1], dealer)
+            keys = [dealer]
+        if holds and r.random() < 0.4:
+            body.update(random_weight(r, w.state.matters[item]))
+        return w.event(w.party(dealer), dict(reenter=body), keys, **more), item
     if kind == "void":
         return w.event(w.party(dealer), dict(item_void=dict(item=w.ref(item), reason=1)), keys, **more), item
     if kind == "key_add":
         new = r.choice(["second " + dealer, "third " + dealer, "second " + dealer, other if other != "north" else "logs north"])
         return w.event(w.party(dealer), dict(key_add=dict(key=wire(new), scopes=r.choice([1, 4, 8, 12, 64, 127]))), [keys[0], new], **more), None
     if kind == "key_revoke":
-        gone = r.choice(["second " + dealer, "third " + dealer, "recovers " + dealer, dealer, other])
+        gone = r.choice(["second " + dealer, "third " + dealer, "second " + dealer, "third " + dealer, "recovers " + dealer, other, often(r, "second " + dealer, dealer)])
         keys = [r.choice([keys[0], gone, "recovers " + dealer])]
         return w.event(w.party(dealer), dict(key_revoke=dict(key_id=spec.key_id(wire(gone)), reason=1)), keys, **more), None
     by = r.choice(w.associations)
+    gone = [d for d in DEALERS if w.state.suspended(w.party(d))]
+    if gone and r.random() < 0.8:
+        kind, dealer, by = "sponsor", gone[0], r.choice(["north", by])
     if kind == "suspend":
         return w.event(w.party(by), dict(party_suspend=dict(party=w.party(dealer), reason=2)), ["governs " + by]), None
     if kind == "sponsor":
         return w.event(w.party(by), dict(party_sponsor=dict(party=w.party(dealer))), ["governs " + by]), None
-    return random_odd(w, dealer, item)
+    if kind == "odd":
+        return random_odd(w, dealer, item)
+    return random_other(w, kind, dealer, other, keys, more, item)
+
+
+MORE = ["transform"] * 12 + ["correct", "correct", "attest", "attest", "attest", "attest_withdraw", "incident", "incident", "border_cross", "share", "share", "reclaim", "dispute", "ruling", "ruling", "hold", "hold_release", "reweigh"]
+
+
+def random_offer(w, dealer, other, keys, more, item):
+    r, holds = w.rng, w.state.items.get(item, {})
+    names = {w.party(d): d for d in DEALERS}
+    mode = r.choice([1, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8])
+    if holds and r.random() < 0.8:
+        holder, owner = names.get(holds["custody"][-1], dealer), names.get(b.rules.owner_of(holds)[-1], dealer)
+        if holder == owner and mode in (3, 4, 8):
+            mode = r.choice([1, 2, 5, 6, 7])
+        dealer = owner if mode in (1, 4, 8) else holder
+        keys = [dealer]
+        if mode == 4:
+            other = holder
+        if mode in (3, 8):
+            lenders = [names.get(t["from"], other) for t in holds["terms"]]
+            other = r.choice(lenders[-1:] + [owner] if mode == 3 else lenders + [other])
+    body = dict(item=w.ref(item), to=w.party(other), mode=mode, expires_at_ms=w.now + r.choice([1, 2, 5, 1000, 1000, DAY, DAY, DAY, 31622400000, 31622400001, 0]))
+    if r.random() < 0.3:
+        body["goods_left"] = 1
+    if mode in (2, 5, 7) and r.random() < 0.95 or mode == 6 and r.random() < 0.5 or r.random() < 0.03:
+        body["until_ms"] = max(w.now + r.choice([DAY, DAY, DAY, 31622400001, 158112000000, 158112000001, 1000, 0]), r.choice([0, body["expires_at_ms"]]))
+        if holds and holds["terms"] and holds["terms"][-1]["until"] and r.random() < 0.6:
+            body["until_ms"] = holds["terms"][-1]["until"] + r.choice([0, 0, 1])
+    if mode == 2 and r.random() < 0.6 or r.random() < 0.02:
+        body["may_memo_on"] = 1
+    if r.random() < 0.06:
+        body["agent"] = w.party(r.choice(DEALERS + ["north"]))
+    m = w.state.matters.get(item)
+    if m and m.divided() and r.random() < 0.6 or r.random() < 0.03:
+        body["part"] = portions(r, m)
+    return w.event(w.party(dealer), dict(offer=body), keys, **more), item
+
+
+def random_weight(r, m):
+    """Draws another mass or count."""
+    out = {}
+    if r.random() < 0.8:
+        near = b.matter.tolerance(m.book() or m.mass)
+        mass = m.mass + r.choice([0, 0, 1, -1, near, -near, near + 1, m.count, -m.count, 1000])
+        out["mass"] = dict(micrograms=max(mass, 1), basis=r.choice([1, 2, 3]))
+    if r.random() < 0.4 or not out:
+        out["count"] = max(m.count + r.choice([0, 0, 1, -1, 2, -2]), 1)
+    return out
+
+
+def random_other(w, kind, dealer, other, keys, more, item):
+    """Draws an event on title or what is said about an item."""
+    r, holds, m = w.rng, w.state.items.get(item, {}), w.state.matters.get(item)
+    names = {w.party(d): d for d in DEALERS}
+    if kind == "transform":
+        return random_transform(w, keys, more)
+    if not holds:
+        return random_register(w, dealer, keys, more)
+    if kind == "correct":
+        return random_correct(w, dealer, more, item)
+    if kind in ("attest", "attest_withdraw"):
+        return random_paper(w, kind, dealer, keys, more, item)
+    if kind == "hold_release" and not holds["holds"] and r.random() < 0.9 or kind == "reclaim" and not any(h["terms"] for h in w.state.items.values()):
+        kind = "incident"
+    if kind == "incident":
+        kinds = [3, 3] if holds["lost"] or holds["stolen"] else [1, 2, 4, 5, 4, 5, 6]
+        body = dict(item=w.ref(item), kind=r.choice(kinds * 3 + [1, 3, 4, 5]))
+        return w.event(w.party(dealer), dict(incident=body), keys, **more), item
+    if kind == "border_cross":
+        body = {"item": w.ref(item), "from": r.choice(["BE", "BE", "BE", "XX"]), "to": r.choice(["IN", "IN", "BE", "US"])}
+        own = [e for e, a in w.state.attestations.items() if a["item"] == item]
+        if own and r.random() < 0.8:
+            body["certificate"] = r.choice(own)
+        elif r.random() < 0.1:
+            body["certificate"] = bytes(31) + b"\x01"
+        return w.event(w.party(dealer), dict(border_cross=body), keys, **more), item
+    if kind == "reweigh":
+        weight = random_weight(r, m)
+        weight.setdefault("mass", dict(micrograms=m.mass, basis=1))
+        return w.event(w.party(dealer), dict(reweigh=dict(item=w.ref(item), **weight)), keys, **more), item
+    if kind == "share":
+        now = [p for (h, *p), _ in holds["title"] if h == "party"]
+        owners = [p[-1] for p in now]
+        after = list(dict.fromkeys(r.sample(owners, r.randrange(len(owners) + 1)) + ([w.party(other)] if r.random() < 0.7 else []))) or [w.party(dealer)]
+        r.shuffle(after)
+        gone = sorted(set(owners) - set(after))
+        if r.random() < 0.1:
+            gone = r.choice([gone[:-1], gone + [w.party(other)], sorted(gone, reverse=True)])
+        if owners:
+            dealer = names.get(r.choice(owners), dealer)
+            keys = [dealer]
+        keys = list(dict.fromkeys(keys + [names[p] for p in after + gone if p in names]))
+        if r.random() < 0.05:
+            keys.pop()
+        body = dict(item=w.ref(item), owners=[dict(party=p, parts=r.choice([1, 1, 1, 2, 3])) for p in after], leaving=gone)
+        return w.event(w.party(dealer), dict(share=body), keys or [dealer], **more), item
+    by, second = r.sample(w.associations, 2)
+    two = ["governs " + by, "governs " + second]
+    if kind == "reclaim":
+        if r.random() < 0.5:
+            late = [i for i, h in w.state.items.items() if h["status"] == 1 and h["terms"]]
+            item = r.choice(late) if late else item
+            holds = w.state.items[item]
+        dealer, by = names.get(b.rules.owner_of(holds)[-1], dealer), r.choice(["north", "north", by])
+        body = {"item": w.ref(item), "from": holds["custody"][-1] if r.random() < 0.9 else w.party(other), "association": w.party(by)}
+        return w.event(w.party(dealer), dict(reclaim=body), [dealer, "governs " + by], **more), item
+    if kind == "dispute":
+        who = by if r.random() < 0.3 else dealer
+        return w.event(w.party(who), dict(dispute=dict(item=item, ground=1)), ["governs " + by] if who == by else keys, **more), item
+    if kind == "ruling":
+        body, keys = dict(item=item, outcome=r.choice([1, 2, 3]), second=w.party(second)), two
+        who, claims = by, sorted(w.state.claims.get(item, []))
+        if holds["disputes"] and r.random() < 0.7:
+            body["dispute"], opener = r.choice(holds["disputes"])
+            if body["outcome"] == 3 and r.random() < 0.8:
+                del body["second"]
+                who = names.get(opener) or next(a for a in w.associations if w.party(a) == opener)
+                keys = [who if who in DEALERS else "governs " + who]
+        if claims and r.random() < 0.6 or r.random() < 0.1:
+            what, issuer, number = r.choice(claims or [(1, "LAB", "9")])
+            body["outside_id"] = dict(kind=what, issuer=issuer, number=number)
+            if r.random() < 0.3:
+                body.pop("second", None)
+                who, keys = r.choice([(dealer, [dealer]), ("labo", ["labo"]), (by, ["governs " + by])])
+        return w.event(w.party(who), dict(ruling=body), keys, **more), item
+    if kind == "hold":
+        body = dict(item=item, authority=1, order_sha256=bytes(31) + b"\x01", second=w.party(second))
+    else:
+        body = dict(item=item, hold=r.choice(holds["holds"] or [bytes(31) + b"\x01"]), second=w.party(second))
+    if r.random() < 0.2:
+        two = two[:1]
+        if r.random() < 0.7:
+            del body["second"]
+    elif r.random() < 0.05:
+        body["second"] = w.party(r.choice([by, dealer]))
+    return w.event(w.party(by), {kind: body}, two, **more), item
+
+
+def workable(w):
+    """Gives a dealer with the items that it may work on, most of which have one title."""
+    by = {}
+    for i, h in w.state.items.items():
+        service = h["terms"] and h["terms"][-1]["mode"] == 5
+        if (h["lost"] or h["stolen"] or h["holds"] or h["disputes"] or h["offers"]) and w.rng.random() < 0.93:
+            continue
+        if h["status"] == 1 and h["within"] == bytes(20) and h["custody"][0] == "party" and (h["custody"] == b.rules.owner_of(h) or service):
+            by.setdefault((h["custody"][1], str((h["title"], h["terms"]))), []).append(i)
+    names = {w.party(d): d for d in DEALERS}
+    groups = [(names.get(party, DEALERS[0]), items) for (party, _), items in by.items()]
+    return w.rng.choice(sorted(groups, key=lambda g: len(g[1]))[-3:]) if groups else (DEALERS[0], [])
+
+
+def near(r, n):
+    """Draws a number that is mostly the one given."""
+    return max(n + (0 if r.random() < 0.97 else r.choice([1, -1, 2500])), 0)
+
+
+def pieces_of(r, n, parts):
+    cuts = sorted(r.randrange(n + 1) for _ in range(parts - 1))
+    return [high - low for low, high in zip([0] + cuts, cuts + [n])]
+
+
+def output(r, m, mass, count=0, form=None, **more):
+    """Says what goods like others are, of another mass and count."""
+    out = dict(material=m.material, form=form or m.form, nature=m.nature, stage=m.stage, mass=dict(micrograms=max(mass, 1), basis=r.choice([1, 2])), **more)
+    if m.species:
+        out["description"] = dict(species=often(r, m.species, "ruby", "quartz"))
+    if count and out["form"] in (2, 3, 4, 5):
+        out["count"] = count
+        if out["form"] == 3 or m.count_basis == 2 and out["form"] == 2:
+            out["count_basis"] = 2
+    if m.material == 4:
+        parts = b.matter.share(max(mass, 1), [n for _, n in m.composition])
+        out["composition"] = [dict(metal=metal, micrograms=n) for (metal, _), n in zip(m.composition, parts) if n]
+    return out
+
+
+def substances(matters):
+    return b.rules.processes.amounts(matters)
+
+
+def balances(r, went_in, came_out):
+    """Says what of each substance did not come out."""
+    out = []
+    for at in sorted(set(went_in) | set(came_out), key=lambda at: (at[0] == 4, at)):
+        missing = went_in.get(at, 0) - came_out.get(at, 0)
+        said = dict(material=at[0], metal=at[1])
+        if missing > 0:
+            said["shortfall_micrograms" if missing < 2500 and r.random() < 0.3 else "loss_micrograms"] = near(r, missing)
+        elif missing < 0:
+            said["gain_micrograms"] = -missing
+        if len(said) > 2 or r.random() < 0.01:
+            out.append(said)
+    return out
+
+
+def said_amounts(outputs):
+    out = {}
+    for o in outputs:
+        for metal, n in [(c["metal"], c["micrograms"]) for c in o.get("composition", [])] or [(0, o["mass"]["micrograms"])]:
+            out[o.get("material", 0), metal] = out.get((o.get("material", 0), metal), 0) + n
+    return out
+
+
+def random_transform(w, keys, more):
+    r = w.rng
+    dealer, items = workable(w)
+    matters = {i: w.state.matters[i] for i in items}
+    process = r.choice([1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6, 7, 7, 8, 9, 9])
+    fit = dict([(1, lambda m: m.material in (1, 2)), (2, lambda m: m.divided() or m.form == 1 and m.material == 4), (3, lambda m: m.form != 5), (4, lambda m: m.material == 4),
+                (5, lambda m: m.material == 4), (6, lambda m: m.material in (1, 2, 3)), (8, lambda m: m.form == 5), (9, lambda m: m.form == 5 and m.count < 2)])
+    right = [i for i in items if fit.get(process, lambda m: True)(matters[i])] if r.random() < 0.96 else items
+    if not right:
+        return random_register(w, dealer, [dealer], more)
+    chosen = [r.choice(right)]
+    m = matters[chosen[0]]
+    body, outputs = dict(process=process), []
+    if process == 1:
+        mass = m.mass * r.choice([1, 3, 5, 9, 10]) // 10
+        for part in pieces_of(r, mass, r.choice([1, 2, 3])):
+            form = r.choice([1, 1, 2, 3])
+            outputs.append(dict(output(r, m, part, r.choice([2, 3]) if form == 2 else 0, form), stage=often(r, 2, m.stage)))
+        for o in outputs:
+            if o["form"] == 2:
+                o.pop("count_basis", None)
+    elif process == 2:
+        outputs = split_outputs(r, m)
+    elif process == 3:
+        alike = [i for i in right if (matters[i].material, matters[i].nature, matters[i].stage, matters[i].codes) == (m.material, m.nature, m.stage, m.codes)
+                 and (b.matter.same_species(m.species, matters[i].species)) and (matters[i].form == 4) == (m.form == 4)]
+        chosen = list(dict.fromkeys(chosen + r.sample(alike, min(len(alike), r.choice([1, 2, 3])))))
+        if len(chosen) == 1 and len(right) > 1 and r.random() < 0.3:
+            chosen = r.sample(right, 2)
+        mass, count = sum(matters[i].mass for i in chosen), sum(matters[i].count or (matters[i].form in (1, 4)) for i in chosen)
+        whole = m.but(count_basis=1)
+        if m.material == 4:
+            whole = m.but(composition=sorted((metal, n) for (_, metal), n in substances([matters[i] for i in chosen if matters[i].material == 4]).items()))
+        form = 4 if m.form == 4 else r.choice([2, 3])
+        outputs = [output(r, whole, near(r, mass), near(r, count) if form != 3 and count > 1 else 0, form)]
+        if form == 2 and r.random() < 0.2:
+            outputs[0]["equal_pieces"] = 1
+    elif process in (4, 5):
+        chosen = list(dict.fromkeys(chosen + r.sample(right, min(len(right), r.choice([0, 1, 2])))))
+        if r.random() < 0.3:
+            body["additions"] = [dict(random_goods(r, 4, 3))]
+            body["additions"][0].pop("fineness_permyriad", None)
+            if r.random() < 0.05:
+                body["additions"][0]["origin"] = random_origin(r, body["additions"][0])
+        went_in = sum_of(substances([matters[i] for i in chosen]), said_amounts(body.get("additions", [])))
+        melted = sorted((metal, n) for (material, metal), n in went_in.items() if material == 4)
+        kept = [(metal, n * r.choice([1000, 1000, 990, 950]) // 1000) for metal, n in melted]
+        kept = [(metal, n) for metal, n in kept if n]
+        if kept:
+            if process == 5 and len(kept) > 1 and r.random() < 0.6:
+                groups = [kept[:1], kept[1:]]
+            else:
+                whole = sum(n for _, n in kept)
+                parts = pieces_of(r, whole, r.choice([1, 2])) if whole > 1 else [whole]
+                split = b.matter.parted_composition(kept, [p for p in parts if p])
+                groups = [g for g in split if g]
+            outputs = [dict(material=4, form=r.choice([1, 3]), mass=dict(micrograms=sum(n for _, n in g), basis=1), composition=[dict(metal=x, micrograms=n) for x, n in g]) for g in groups]
+    elif process == 6:
+        body["treatments"] = dict(list=r.choice([2024, 2025]), codes=r.choice([["H"], ["R"], ["C"], ["B"], ["H", "R"], ["N"], ["L"], ["E"], ["G"], ["O", "W"]]))
+        if r.random() < 0.3:
+            body["balances"] = [dict(material=m.material, **{r.choice(["loss_micrograms", "loss_micrograms", "gain_micrograms", "shortfall_micrograms"]): near(r, m.mass * r.choice([1, 20, 50]) // 1000 or 1)})]
+    elif process == 7:
+        chosen = list(dict.fromkeys(chosen + r.sample(items, min(len(items), r.choice([0, 1, 2, 3])))))
+        if r.random() < 0.5:
+            body["additions"] = random_lines(r)
+        mass = sum(matters[i].mass for i in chosen) + sum(a["mass"]["micrograms"] for a in body.get("additions", []))
+        outputs = [dict(form=often(r, 5, 4), mass=dict(micrograms=near(r, mass), basis=2))]
+    elif process == 8:
+        lines, gone = list(enumerate(m.bill)), []
+        for n, line in lines:
+            if r.random() < 0.6:
+                said = output(r, line, line.mass, line.count)
+                outputs.append(dict(said, composition=[dict(metal=x, micrograms=y) for x, y in line.composition], bill_line=near(r, n + 1) or 1))
+                if line.count_basis:
+                    outputs[-1]["count_basis"] = line.count_basis
+            else:
+                gone.append(line)
+        chosen += m.children if r.random() < 0.95 else m.children[:-1]
+        body["balances"] = balances(r, substances(gone), {})
+    if process in (1, 2, 3, 4, 5):
+        body["balances"] = balances(r, sum_of(substances([matters[i] for i in chosen]), said_amounts(body.get("additions", []))), said_amounts(outputs))
+    if process == 9:
+        outputs = random_rework(w, r, body, chosen, items, matters)
+    for o in outputs:
+        if r.random() < 0.05:
+            o["outside_ids"] = [r.choice(NUMBERS)]
+        if r.random() < 0.03:
+            o["reference"] = bytes(15) + bytes([r.randrange(1, 3)])
+    body["inputs"] = [w.ref(i) for i in dict.fromkeys(chosen)]
+    body["outputs"] = outputs
+    if r.random() < 0.1:
+        body["country"] = often(r, "IN", "XX")
+    signed = w.event(w.party(dealer), dict(transform=body), [dealer], **more)
+    subject = w.item_of(signed) if outputs and r.random() < 0.8 else chosen[0]
+    return signed, subject
+
+
+def sum_of(*amounts):
+    return {at: sum(a.get(at, 0) for a in amounts) for at in {at for a in amounts for at in a}}
+
+
+def random_lines(r):
+    lines = []
+    for _ in range(r.choice([1, 2])):
+        material = r.choice([1, 3, 4, 4, 5])
+        lines.append(random_goods(r, material, r.choice([1, 2, 3] if material < 4 else [1, 3, 4])))
+        for gone in ("fineness_permyriad", "equal_pieces"):
+            lines[-1].pop(gone, None)
+    return lines
+
+
+def split_outputs(r, m):
+    n = r.choice([2, 2, 3])
+    if m.counted():
+        counts = pieces_of(r, m.count, n)
+        if m.alike():
+            masses = [m.mass // m.count * c for c in counts]
+        else:
+            masses = b.matter.share(m.mass, [c + 1 for c in counts])
+    else:
+        counts, masses = [0] * n, pieces_of(r, m.mass, n)
+        if r.random() < 0.3:
+            masses[0] = max(masses[0] - m.mass // 150, 1)
+    if m.material == 4 and not m.alike():
+        compositions = b.matter.parted_composition(m.composition, [x for x in masses if x > 0]) if sum(masses) <= m.mass else []
+    outputs = []
+    for mass, count in zip(masses, counts):
+        if mass <= 0:
+            continue
+        form = m.form
+        if form in (2, 3):
+            form = 1 if count == 1 else m.form if count or not m.counted() else 3
+            if form == 2 and not count:
+                count = r.choice([2, 3])
+        if form == 1 and m.material != 4 and count != 1:
+            form = 3
+        outputs.append(output(r, m, near(r, mass), count if count > 1 else 0, form))
+        if m.equal and form == 2 and r.random() < 0.7:
+            outputs[-1]["equal_pieces"] = 1
+    if m.material == 4 and not m.alike():
+        for o, c in zip(outputs, compositions):
+            if o["mass"]["micrograms"] == sum(n for _, n in c):
+                o["composition"] = [dict(metal=x, micrograms=n) for x, n in c]
+    if m.material != 4 and m.form in (2, 3) and m.origin and r.random() < 0.5:
+        books = b.matter.share(m.book(), [o["mass"]["micrograms"] for o in outputs])
+        left = [n for _, n in m.origin]
+        for o, book in zip(outputs, books):
+            o["allocation"] = []
+            for i, have in enumerate(left):
+                taken = min(have, book)
+                if taken:
+                    o["allocation"].append(dict(component=i + 1, micrograms=near(r, taken)))
+                    left[i], book = have - taken, book - taken
+    return outputs
+
+
+def random_rework(w, r, body, chosen, items, matters):
+    piece = matters[chosen[0]]
+    outputs, children = [], list(piece.children)
+    r.shuffle(children)
+    for i in r.sample(items, min(len(items), r.choice([0, 0, 1]))):
+        if i not in chosen:
+            chosen.append(i)
+    if children and r.random() < 0.4:
+        body["removed"] = [w.ref(children.pop())]
+    if r.random() < 0.3:
+        body["additions"] = random_lines(r)
+    metals = [c for c in children if w.state.matters[c].material == 4]
+    if metals and r.random() < 0.8:
+        m = w.state.matters[r.choice(metals)]
+        child = next(c for c in metals if w.state.matters[c] is m)
+        filed = near(r, m.mass * r.choice([1, 5, 50, 100]) // 100 or 1) or 1
+        if m.alike():
+            filed = filed // m.count * m.count or m.count
+        body["filings"] = [dict(item=w.ref(child), micrograms=filed)]
+        if 0 < filed < m.mass:
+            dust = b.matter.parted_composition(m.composition, [filed, m.mass - filed])[0]
+            if r.random() < 0.6:
+                kept = [(x, n * r.choice([1000, 900, 500]) // 1000) for x, n in dust]
+                kept = [(x, n) for x, n in kept if n]
+                if kept:
+                    outputs = [dict(material=4, form=3, mass=dict(micrograms=sum(n for _, n in kept), basis=1), composition=[dict(metal=x, micrograms=n) for x, n in kept])]
+            body["balances"] = balances(r, {(4, x): n for x, n in dust}, said_amounts(outputs))
+    return outputs
+
+
+def random_correct(w, dealer, more, item):
+    r, h, m = w.rng, w.state.items[item], w.state.matters[item]
+    names = {w.party(d): d for d in DEALERS}
+    dealer = names.get(h["registrant"], dealer) if r.random() < 0.95 else dealer
+    holder = names.get(h["custody"][-1])
+    body, keys = dict(item=w.ref(item), reason=1), [dealer]
+    if holder and holder != dealer and r.random() < 0.9 or r.random() < 0.03:
+        body["holder"] = w.party(holder or dealer)
+        keys = list(dict.fromkeys([dealer, holder or dealer]))
+    if r.random() < 0.5 and m.origin:
+        n = r.randrange(len(m.origin))
+        countries = list(m.origin[n][0][2])
+        wider = r.choice([[], sorted(set(countries) | {"AO"}), sorted(set(countries) | {"BW", "ZW"}), countries])
+        body["origin"] = [dict(component=near(r, n + 1) or 1, countries=wider)]
+        if len(m.origin) > 1 and r.random() < 0.3:
+            body["origin"] = [dict(component=i + 1, countries=[]) for i in range(len(m.origin))]
+    if r.random() < 0.3:
+        body["outside_ids"] = r.choice([[x] for x in NUMBERS] + [NUMBERS[:2]])
+    if r.random() < 0.3:
+        body["description"] = dict(species=r.choice([m.species, "ruby", "sapphire", "quartz other", "akoya"]), colour="red") if m.species or r.random() < 0.1 else dict(colour="blue")
+    if r.random() < 0.2:
+        body["processed_in"] = often(r, "IN", "XX")
+    return w.event(w.party(dealer), dict(correct=body), keys, **more), item
+
+
+def random_paper(w, kind, dealer, keys, more, item):
+    r, m = w.rng, w.state.matters[item]
+    if kind == "attest_withdraw":
+        known = [(e, a) for e, a in w.state.attestations.items() if not a["withdrawn"] or r.random() < 0.1]
+        names = {w.party(d): d for d in DEALERS}
+        event, a = r.choice(known) if known and r.random() < 0.95 else (bytes(31) + b"\x01", dict(item=item, party=w.party(dealer)))
+        item, by = a["item"], a["party"]
+        body = dict(item=item, attestation=event, reason=1)
+        if r.random() < 0.3:
+            who = r.choice(["north", "north", "south" if len(w.associations) > 1 else "north", dealer])
+            if r.random() < 0.9:
+                body["attestor"] = by
+            return w.event(w.party(who), dict(attest_withdraw=body), ["governs " + who if who in w.associations else who], **more), item
+        dealer = names.get(by, dealer) if r.random() < 0.95 else dealer
+        if r.random() < 0.05:
+            body["attestor"] = by
+        return w.event(w.party(dealer), dict(attest_withdraw=body), [dealer], **more), item
+    rough = (m.material, m.nature, m.stage) == (1, 1, 1)
+    about = [k for k, row in b.rules.papers.KINDS.items() if m.material in row[1] and (k != 1 or rough)]
+    what = r.choice(about if r.random() < 0.95 else range(1, 17))
+    if rough and r.random() < 0.5:
+        what = 1
+    roles, _, has, has_not, shows = b.rules.papers.KINDS[what]
+    own = bool(roles) and r.random() < 0.6
+    if own and r.random() < 0.95:
+        dealer = next((d for d in [dealer] + DEALERS if ROLES.get(d, 3) in roles), dealer)
+    body = dict(item=item, kind=what, document_sha256=bytes(31) + bytes([r.choice([1, 1, 1, 2])]))
+    if own:
+        body["own"] = 1
+    if not own or r.random() < 0.02:
+        body["issuer"] = "Authority"
+    country = r.choice(["BE", "BE", "EU" if what == 1 else "IN", "XX" if r.random() < 0.1 else "BE"])
+    values = dict(number=r.choice([country, country, "ZA"]) + r.choice("12"), country=country, quantity=dict(micrograms=r.choice([400000, 400000, 10**9]), count=r.choice([0, 0, 10])),
+                  issued_ms=w.now - r.choice([1000, 0, -300000, -300001]), expires_ms=w.now + r.choice([DAY, DAY, DAY, 0, 1, -1]))
+    for letter, name in b.rules.papers.FIELDS.items():
+        if name in values and r.random() < (0.98 if letter in has else 0.02 if letter in has_not else 0.2):
+            body[name] = values[name]
+    if ("quantity" in body) != (r.random() < 0.02):
+        body["drawn"] = dict(micrograms=max(r.choice([m.mass, m.mass, m.mass // 2, m.mass + 1]), 1), count=r.choice([0, 0, 0, m.count, 1]))
+    claims = sorted(c for c in shows if r.random() < 0.5) or [min(shows)]
+    if what == 1 and r.random() < 0.97:
+        claims = [6]
+    if r.random() < 0.03:
+        claims = r.choice([claims[::-1], claims + [9], [1, 2]])
+    highest = {c: shows.get(c, 1) if own else min(shows.get(c, 1), 2) for c in claims}
+    body["claims"] = [dict(claim=c, level=min(r.choice([highest[c], highest[c], 1, near(r, highest[c]) or 1]), 4)) for c in claims]
+    if 6 in claims:
+        try:
+            stated = b.rules.papers.countries_of(w.state, m)
+        except b.Broken:
+            stated = []
+        body["countries"] = often(r, stated or r.choice([[], ["BW"]]), ["BW"], ["CA", "BW"], [], ["XX"])
+    elif r.random() < 0.02:
+        body["countries"] = ["BW"]
+    if 7 in claims and r.random() < 0.95 or r.random() < 0.02:
+        body["producer"] = r.choice([s[4] for s, _ in m.origin if s[4]] or ["Producer 9"]) if r.random() < 0.8 else "Producer 9"
+    if 4 in claims and r.random() < 0.95 or r.random() < 0.02:
+        body["treatments"] = dict(list=2024, codes=r.choice([["N"], ["H"], ["H", "N"], ["R"], ["B"]]))
+    if what in (3, 12) and r.random() < 0.4 or r.random() < 0.02:
+        body["found_count"], body["found_nature"] = r.choice([1, 1, 2, 11]), r.choice([1, 2, 2, 4])
+        if r.random() < 0.05:
+            del body["found_nature"]
+    return w.event(w.party(dealer), dict(attest=body), [dealer] if r.random() < 0.95 else keys, **more), item
 
 
 def random_odd(w, dealer, item):
@@ -356,74 +862,190 @@ def random_odd(w, dealer, item):
     return w.admit(new, by="north", keys=["governs south", new, "recovers " + new]), w.party(new)
 
 
+def often(r, value, *others):
+    return value if r.random() < 0.96 else r.choice(others)
+
+
+def random_goods(r, material, form, pieces=1):
+    """Draws what a registration or a line says about goods, often right."""
+    said = dict(material=material, form=form)
+    if material in (1, 2, 3):
+        said["nature"] = r.choice([1, 1, 1, 2, 4, 5] if material < 3 else [1, 3, 3, 4, 5])
+    said["nature"] = often(r, said.get("nature", 0), 0, 2, 3)
+    if material in (1, 2) and (said["nature"] < 3 or r.random() < 0.5) or r.random() < 0.02:
+        said["stage"] = often(r, r.choice([1, 2]), 0)
+    mass = r.choice([200000, 200000, 999999, 31103477, 3, 12 * 4096, 6, 5000000]) * (pieces if r.random() < 0.95 else 1)
+    if form == 2:
+        said["count"] = r.choice([2, 3, 4, 10, 12]) * pieces
+        if r.random() < 0.3:
+            said["equal_pieces"] = 1
+        if r.random() < 0.6 or "equal_pieces" in said:
+            mass = mass * said["count"]
+        if r.random() < 0.3:
+            said["count_basis"] = often(r, 1 if "equal_pieces" in said else r.choice([1, 2]), 2)
+    elif form == 3 and r.random() < 0.4:
+        said.update(count=r.choice([2, 50]) * pieces, count_basis=often(r, 2, 1, 0))
+    elif form == 4 and (pieces > 1 or r.random() < 0.5):
+        said["count"] = r.choice([2, 3] if pieces == 1 else [1, 2]) * pieces
+        mass *= said["count"]
+    if r.random() < 0.03:
+        said.update(count=r.choice([1, 2, mass, mass + 1]))
+    if r.random() < 0.02:
+        said["count_basis"] = 1
+    said["mass"] = dict(micrograms=min(mass, b.matter.MASS_MAX), basis=r.choice([1, 2, 3]))
+    if r.random() < 0.1:
+        said["mass"].update(r.choice([dict(declared="1.07", unit=1), dict(declared="1", unit=1), dict(declared="1.00000", unit=1), dict(declared="01", unit=2),
+                                      dict(declared="1", unit=5), dict(declared="31.1034768", unit=2), dict(declared="4", unit=7), dict(declared="1.", unit=2),
+                                      dict(declared="0.2", unit=2), dict(unit=2), dict(declared="1"), dict(declared=".2", unit=2),
+                                      dict(declared="31.103476499999999999999", unit=2), dict(declared="200.0005", unit=4), dict(declared="0.00000015432358352941", unit=5)]))
+        if "declared" in said["mass"] and "unit" in said["mass"] and r.random() < 0.8 and form in (1, 3) and material != 4:
+            try:
+                exact = b.matter.Fraction(said["mass"]["declared"]) * b.matter.UNITS[said["mass"]["unit"]] / 100
+                said["mass"]["micrograms"] = max(round(exact) + r.choice([0, 0, 0, 1, -1]), 1)
+            except ValueError:
+                pass
+    mass = said["mass"]["micrograms"]
+    if material == 2 or material == 3 and r.random() < 0.5 or r.random() < 0.03:
+        words = ["akoya", "freshwater", "south-sea other", "melo", "other"] if material == 3 else ["ruby", "corundum sapphire", "beryl emerald", "quartz", "other", "other opal", "amber"]
+        said["description"] = often(r, dict(species=r.choice(words), colour="red"), dict(colour="red"), dict(species="ruby beryl"), dict(species="akoya"), dict(species="ruby"))
+    if r.random() < 0.03:
+        said.setdefault("description", {})["growth"] = r.choice([1, 2])
+    if material == 4:
+        alloy = r.choice([[1], [1, 2, 8], [1, 2, 8], [2, 8], [3], [4, 5], [1, 11]])
+        weights = {1: 750, 2: 125, 8: 125, 3: 1, 4: 3, 5: 2, 11: 250}
+        parts = b.matter.share(mass, [weights[x] for x in alloy])
+        said["composition"] = [dict(metal=x, micrograms=n) for x, n in zip(alloy, parts) if n]
+        if r.random() < 0.3:
+            said["fineness_permyriad"] = r.choice([7500, 9999, 10000, 5000, 7499])
+        if r.random() < 0.03:
+            said["composition"].reverse()
+    elif r.random() < 0.02:
+        said["composition"] = [dict(metal=1, micrograms=mass)]
+    if r.random() < 0.2:
+        codes = r.choice([["N"], ["H"], ["H", "R"], ["B", "D"], ["F"], ["FH"], ["SYN"], ["IMIT"], ["ASBL"], ["E"], ["HP"], ["R", "H"], ["H", "N"], ["L"], ["U"], ["W"]])
+        said["treatments"] = dict(list=often(r, 2024, 1980, 2099, 2100, 1981), codes=codes)
+    return said
+
+
+def random_component(r, said, metal, mass):
+    nature = said.get("nature", 0)
+    o = dict(micrograms=mass, kind=often(r, r.choice([4, 4, 6] if nature == 2 else [3, 5, 6] if nature in (3, 4) else [1, 1, 1, 2, 3, 5, 6]), 1, 4))
+    if metal:
+        o["metal"] = metal
+    if o["kind"] in (1, 2) or o["kind"] == 5 and r.random() < 0.5 or r.random() < 0.03:
+        o["countries"] = often(r, r.choice([["BW"], ["BW", "CA"], ["ZA"], ["AO", "RU", "ZA"]]), [], ["CA", "BW"], ["BW", "BW"], ["XX"])
+    if o["kind"] in (1, 2) and r.random() < 0.2 or r.random() < 0.02:
+        o["mine"] = r.choice(["Mine", "Pit 7"])
+    if r.random() < 0.3:
+        o["producer"] = r.choice(["Producer 0", "Producer 1"])
+    if "producer" in o and r.random() < 0.4 or r.random() < 0.02:
+        o["state_ownership"] = r.choice([1, 2])
+    if "state_ownership" in o and r.random() < 0.95 or r.random() < 0.02:
+        o["ownership_as_of_ms"] = often(r, 1600000000000, 1900000000000)
+    return o
+
+
+def random_origin(r, said):
+    """Draws where goods are from."""
+    if "composition" in said:
+        masses = [(c["metal"], c["micrograms"]) for c in said["composition"]]
+    else:
+        masses = [(0, said["mass"]["micrograms"])]
+    origin = []
+    for metal, mass in masses:
+        parts = r.choice([1, 1, 2, 3]) if mass > 10 else 1
+        for i in range(parts):
+            part = mass // parts if i else mass - mass // parts * (parts - 1)
+            o = random_component(r, said, metal, part)
+            if i and r.random() < 0.8:
+                o["producer"] = f"Producer {i + 2}"
+            origin.append(o)
+    if r.random() < 0.03:
+        origin[-1]["micrograms"] += 1
+    return origin
+
+
+NUMBERS = [dict(kind=1, issuer="LAB", number="1"), dict(kind=2, issuer="LAB", number="1"), dict(kind=3, issuer="REF", number="B1"), dict(kind=4, issuer="BIS", number="ABC123"),
+           dict(kind=4, issuer="BIS", number="ABC12"), dict(kind=4, issuer="BIX", number="ABC123"), dict(kind=5, issuer="04012345678901", number="S1"),
+           dict(kind=5, issuer="00000000000000", number="S1"), dict(kind=5, issuer="12345678901231", number="A" * 21), dict(kind=5, issuer="12345678901231", number="A" * 20)]
+
+
 def random_register(w, dealer, keys, more):
     r = w.rng
-    body = dict(material=r.choice([1, 1, 2, 3]), form=1, nature=r.choice([1, 1, 1, 2, 3, 4, 5]), mass=dict(micrograms=r.choice([200000, 200000, 3]), basis=1), acquisition=1)
-    if body["material"] == 2 or r.random() < 0.1:
-        body["description"] = dict(species=r.choice(["ruby", "akoya"]), colour="red") if r.random() < 0.9 else dict(colour="red")
-    kind = r.choice([1, 1, 2, 3, 4, 5, 6])
-    if body["nature"] == 2:
-        kind = r.choice([4, 6, kind])
-    parts = r.choice([1, 1, 2])
-    origin = []
-    for i in range(parts):
-        o = dict(micrograms=body["mass"]["micrograms"] // parts, kind=kind, evidence=1)
-        if kind in (1, 2) and r.random() < 0.95 or r.random() < 0.05:
-            o["countries"] = r.choice([["BW"], ["BW", "CA"], ["CA", "BW"], ["BW", "BW"], ["XX"]] if r.random() < 0.3 else [["BW"], ["BW", "CA"]])
-        if r.random() < 0.1:
-            o["mine"] = "Mine"
-        if i or r.random() < 0.1:
-            o["producer"] = f"Producer {i}" if r.random() < 0.8 else "Producer 0"
-        if r.random() < 0.05:
-            o["state_ownership"] = 1
-        origin.append(o)
-    if r.random() < 0.9:
-        origin[-1]["micrograms"] += body["mass"]["micrograms"] - sum(o["micrograms"] for o in origin)
-    body["origin"] = origin
+    material = r.choice([1, 1, 1, 2, 3, 4, 4, 5, 0])
+    form = often(r, 5 if material == 0 else r.choice([1, 2, 2, 3] if material < 4 else [1, 2, 3, 4, 4]), 4, 5, 1)
+    body = random_goods(r, material, form)
+    body["acquisition"] = 1
+    if form == 5:
+        for gone in ("composition", "fineness_permyriad", "stage", "description", "treatments", "equal_pieces", "count_basis", "count"):
+            if r.random() < 0.97:
+                body.pop(gone, None)
+        pieces = r.choice([1, 1, 2, 3])
+        if pieces > 1:
+            body["count"] = pieces
+        body["bill"] = []
+        for _ in range(r.choice([1, 2, 3])):
+            part = r.choice([1, 2, 3, 4, 4, 5])
+            line = random_goods(r, part, r.choice([1, 2, 3] if pieces == 1 else [2, 3]) if part < 4 else r.choice([1, 3, 4, 4] if pieces == 1 else [3, 4]), pieces)
+            for gone in ("fineness_permyriad", "equal_pieces"):
+                line.pop(gone, None)
+            if r.random() < 0.5:
+                line["origin"] = random_origin(r, line)
+            body["bill"].append(line)
+        body["mass"] = dict(micrograms=sum(line["mass"]["micrograms"] for line in body["bill"]) + often(r, 0, 1), basis=1)
+        if r.random() < 0.03:
+            body["origin"] = random_origin(r, body)
+    elif r.random() < 0.97:
+        body["origin"] = random_origin(r, body)
     if r.random() < 0.2:
-        body.update(form=2, count=r.choice([1, 2, 3, 4, 200000, 200001]))
-    elif r.random() < 0.05:
-        body["count"] = 1
+        body["outside_ids"] = r.choice([[x] for x in NUMBERS] + [NUMBERS[:2], NUMBERS[:1] * 2])
     if r.random() < 0.1:
-        body["outside_ids"] = r.choice([[dict(kind=1, issuer="LAB", number="1"), dict(kind=2, issuer="LAB", number="1")], [dict(kind=1, issuer="LAB", number="1")] * 2])
+        body["processed_in"] = r.choice(["IN", "IN", "ZZ"])
     if r.random() < 0.1:
-        body["processed_in"] = r.choice(["IN", "ZZ"])
-    if r.random() < 0.2:
         body["reference"] = bytes(15) + bytes([r.randrange(1, 3)])
+    if r.random() < 0.3:
+        body["model"] = r.choice([1, 2, 3, 4, 5])
     signed = w.event(w.party(dealer), dict(item_register=body), keys, **more)
     return signed, w.item_of(signed)
+
+
+def signed_kind(signed):
+    try:
+        return spec.body_of(spec.walk(signed[0], "Event"))[0]
+    except spec.Refused:
+        return None
 
 
 def random_world(rng, count):
     """Yields (name, world, bundle) until there are enough."""
     w = World(rng, nodes=rng.choice([1, 3, 3]))
     for d in DEALERS:
-        w.add(w.admit(d))
-    for d in DEALERS:
+        w.add(w.admit(d, role=ROLES.get(d, 3)))
+    for d in DEALERS[:3]:
         w.add(w.register(d))
     made = 0
     for step in range(400):
-        w.now += rng.choice([0, 0, 1, 1, 2, 1000])
+        w.now += rng.choice([0, 0, 1, 1, 2, 1000, 1000, DAY // 2])
         signed, subject = random_event(w)
-        if w.try_event(signed):
-            w.add(signed)
-            if rng.random() < 0.5:
+        tried = w.try_event(signed)
+        if tried:
+            w.add(signed, tried=tried)
+            if rng.random() < 0.2:
                 items = list(w.state.items)
                 yield f"step {step} accepted", w, w.bundle(rng.sample(items, min(len(items), rng.choice([1, 1, 2]))))
                 made += 1
-        else:
+        elif rng.random() < 0.5:
             bad = copy.copy(w)
             bad.raw, bad.parsed, bad.leaves = list(w.raw), list(w.parsed), list(w.leaves)
             bad.add(signed)
             last = len(bad.raw) - 1
             if subject is None or subject not in bad.state.items:
-                fields = spec.walk(signed[0], "Event")
                 bad.put(dict(bad.parsed[-1], index=last + 1, links=[last], prev=bad.leaves[-1]))
                 follow = bad.register(DEALERS[0])
                 bad.raw.pop(), bad.parsed.pop(), bad.leaves.pop()
                 bad.add(follow, links=[last])
                 subject = bad.item_of(follow)
-                if "item_register" in fields:
+                if signed_kind(signed) == "item_register":
                     subject = bad.item_of(signed)
                 last = len(bad.raw) - 1
             yield f"step {step} refused", bad, bad.bundle([subject], last=last, states=False)
@@ -462,6 +1084,68 @@ def references(rng):
     one, two = w.register("asha", reference=bytes(15) + b"\x01"), w.register("asha", reference=bytes(15) + b"\x01")
     w.add(one), w.add(two)
     yield "one reference twice in a shipment", w, w.bundle([w.item_of(one), w.item_of(two)])
+
+
+def does(w, dealer, **body):
+    """Appends an event that the rules accept; gives it."""
+    signed = w.event(w.party(dealer), body, [dealer])
+    assert w.add(signed)
+    return signed
+
+
+def odd_matters(rng):
+    w = World(rng)
+    for d in ("asha", "bram"):
+        assert w.add(w.admit(d))
+    stone = w.register("asha")
+    assert w.add(stone)
+    for agent in ("north", "nobody", "asha", "bram"):
+        bad = copy.deepcopy(w)
+        bad.add(bad.offer("asha", w.item_of(stone), "bram", 1, agent=w.party(agent)))
+        yield f"an offer whose agent is {agent}", bad, bad.bundle([w.item_of(stone)], last=len(bad.raw) - 1, states=False)
+    metal = dict(material=4, form=3, mass=dict(micrograms=1000, basis=1), composition=[dict(metal=1, micrograms=1000)])
+    bill = [metal, dict(material=5, form=3, mass=dict(micrograms=1000, basis=1))]
+    made = does(w, "asha", item_register=dict(form=5, mass=dict(micrograms=2000, basis=1), acquisition=1, bill=bill))
+    lost = [dict(material=5, loss_micrograms=1000), dict(material=4, metal=1, loss_micrograms=1000)]
+    for name, order in (("behind", lost), ("in front of", lost[::-1])):
+        v = copy.deepcopy(w)
+        v.add(v.event(v.party("asha"), dict(transform=dict(process=8, inputs=[v.ref(w.item_of(made))], balances=order)), ["asha"]))
+        yield f"a balance of metal {name} one of other material", v, v.bundle([w.item_of(made)], last=len(v.raw) - 1, states=False)
+
+
+def filings_all_lost(rng):
+    """Metal that weighs less than its book is filed off a piece, and all of the filings are lost."""
+    w = World(rng)
+    assert w.add(w.admit("asha"))
+    gold = w.item_of(does(w, "asha", item_register=dict(material=4, form=1, mass=dict(micrograms=1000000, basis=1), acquisition=1,
+                                                        composition=[dict(metal=1, micrograms=1000000)], origin=[dict(micrograms=1000000, kind=3, metal=1)])))
+    does(w, "asha", reweigh=dict(item=w.ref(gold), mass=dict(micrograms=998000, basis=1)))
+    ring = w.item_of(does(w, "asha", transform=dict(process=7, inputs=[w.ref(gold)], outputs=[dict(form=5, mass=dict(micrograms=998000, basis=2))])))
+    lost = [dict(material=4, metal=1, loss_micrograms=500000)]
+    does(w, "asha", transform=dict(process=9, inputs=[w.ref(ring)], filings=[dict(item=w.ref(gold), micrograms=500000)], balances=lost))
+    yield "filings that are all lost", w, w.bundle([ring])
+
+
+def paper_given_back(rng):
+    """What was drawn of a paper is given back by an entry that the bundle has no link to."""
+    w = World(rng)
+    for d in ("asha", "bram"):
+        assert w.add(w.admit(d))
+    whole = w.item_of(does(w, "asha", item_register=dict(material=1, form=2, nature=1, stage=1, count=4, mass=dict(micrograms=800000, basis=1), acquisition=1,
+                                                         origin=[dict(micrograms=800000, kind=1, countries=["BW"])])))
+
+    def paper(item, drawn, document):
+        return dict(item=item, kind=1, issuer="Authority", country="BW", number="BW1", document_sha256=bytes(31) + bytes([document]), issued_ms=w.now - 1,
+                    expires_ms=w.now + DAY, claims=[dict(claim=6, level=2)], countries=["BW"], quantity=dict(micrograms=400000), drawn=dict(micrograms=drawn))
+
+    first = does(w, "asha", attest=paper(whole, 400000, 1))
+    offer = w.offer("asha", whole, "bram", 1, part=dict(micrograms=200000, count=1))
+    assert w.add(offer)
+    taken = w.answer("accept", "bram", whole, w.id_of(offer), received=dict(micrograms=200000, count=1))
+    assert w.add(taken)
+    does(w, "asha", attest_withdraw=dict(item=whole, attestation=w.id_of(first), reason=1))
+    does(w, "bram", attest=paper(w.item_of(taken), 200000, 2))
+    yield "a paper of which all was given back", w, w.bundle([w.item_of(taken)])
 
 
 def policies(rng):
@@ -615,7 +1299,8 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         sys.exit(2)
     rng, count = random.Random(int(arguments[0])), int(arguments[1])
-    cases = [case for make in (() if arguments[2:] else (shown_suspension, references, policies, forms)) for case in make(rng)]
+    thought_of = {"": (shown_suspension, references, odd_matters, filings_all_lost, paper_given_back, policies, forms), "random": ()}
+    cases = [case for make in thought_of["".join(arguments[2:])] for case in make(rng)]
     while count > 0:
         for name, w, made in random_world(rng, min(count, 40)):
             emit((name, w, made))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/custodyledger/custodyledger/cmd/custody/words"
 	"github.com/custodyledger/custodyledger/ledger"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // Openings is a file of the salts and private values that the party's events
@@ -78,6 +79,31 @@ func (o *Openings) Add(event ledger.EventID, item ledger.ItemID, openings ...led
 		}
 	}
 	return nil
+}
+
+// FindOpening finds what the file at path holds for a private field of an event.
+func FindOpening(path string, event ledger.EventID, field custodyv1.PrivateField) (ledger.Opening, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return ledger.Opening{}, fmt.Errorf("open the file of private values: %w", err)
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		var line opening
+		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Event != event.String() || line.Field != words.Of(field) {
+			continue // a line that a crash cut short holds nothing that was sent
+		}
+		salt, err := hex.DecodeString(line.Salt)
+		if err != nil || len(salt) != len(ledger.Opening{}.Salt) {
+			return ledger.Opening{}, fmt.Errorf("%s: the salt of event %s is damaged", path, event)
+		}
+		return ledger.Opening{Field: field, Salt: [32]byte(salt), Value: line.Value}, nil
+	}
+	if err := lines.Err(); err != nil {
+		return ledger.Opening{}, fmt.Errorf("read the file of private values: %w", err)
+	}
+	return ledger.Opening{}, fmt.Errorf("%s holds no %s of event %s", path, words.Of(field), event)
 }
 
 // Sync puts everything noted on disk.

@@ -22,19 +22,39 @@ func Check(r *custodyv1.ItemRegister) (columnName string, err error) {
 	return checkForm(r)
 }
 
-// normalise changes case, and takes separators out of codes.
+// normalise changes case, takes separators out of codes, and says of stones that
+// they are polished, unless their shape or the list says rough.
 func normalise(r *custodyv1.ItemRegister) {
-	if d := r.Description; d != nil {
-		d.Shape, d.Species = strings.ToLower(d.Shape), strings.ToLower(d.Species)
-		d.Clarity = grade(d.Clarity)
-		if d.Colour = strings.ToLower(d.Colour); len(d.Colour) == 1 {
-			d.Colour = strings.ToUpper(d.Colour)
+	if r.Description != nil {
+		Words(r.Description)
+	}
+	stone := r.Material == custodyv1.Material_MATERIAL_DIAMOND || r.Material == custodyv1.Material_MATERIAL_GEM
+	worked := r.Nature == custodyv1.Nature_NATURE_NATURAL || r.Nature == custodyv1.Nature_NATURE_LAB_GROWN
+	if stone && worked && r.Stage == 0 {
+		r.Stage = custodyv1.Stage_STAGE_POLISHED
+		if strings.Contains(" "+r.GetDescription().GetShape()+" ", " rough ") {
+			r.Stage = custodyv1.Stage_STAGE_ROUGH
 		}
 	}
-	code := strings.NewReplacer(" ", "", "-", "", ".", "", "/", "")
 	for _, id := range r.OutsideIds {
-		id.Issuer, id.Number = code.Replace(strings.ToUpper(id.Issuer)), code.Replace(strings.ToUpper(id.Number))
+		Number(id)
 	}
+}
+
+// Words writes a description in the case that the ledger knows.
+func Words(d *custodyv1.Description) {
+	d.Shape, d.Species = strings.ToLower(d.Shape), strings.ToLower(d.Species)
+	d.Clarity = grade(d.Clarity)
+	if d.Colour = strings.ToLower(d.Colour); len(d.Colour) == 1 {
+		d.Colour = strings.ToUpper(d.Colour)
+	}
+}
+
+var separatorsOut = strings.NewReplacer(" ", "", "-", "", ".", "", "/", "")
+
+// Number takes separators out of an outside id.
+func Number(id *custodyv1.OutsideId) {
+	id.Issuer, id.Number = separatorsOut.Replace(strings.ToUpper(id.Issuer)), separatorsOut.Replace(strings.ToUpper(id.Number))
 }
 
 // grade writes clarity grades such as VS1 and IF in upper case, words in lower.

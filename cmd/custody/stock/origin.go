@@ -50,6 +50,5 @@ func (o *Origin) Component(micrograms uint64) *custodyv1.OriginComponent {
 		Micrograms: micrograms,
 		Kind:       o.Kind,
 		Countries:  o.Countries,
-		Evidence:   custodyv1.Evidence_EVIDENCE_STATED,
 	}
 }

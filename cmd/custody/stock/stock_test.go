@@ -97,7 +97,7 @@ func TestSampleBecomesRegistrations(t *testing.T) {
 		if want, _ := measure.Carats(cells[0]); r.Mass.Micrograms != want || r.Origin[0].Micrograms != want {
 			t.Fatalf("line %d weighs %v, want %d", row.Line, r.Mass, want)
 		}
-		if o := r.Origin[0]; o.Kind != custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN || o.Evidence != custodyv1.Evidence_EVIDENCE_STATED {
+		if o := r.Origin[0]; o.Kind != custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN {
 			t.Fatalf("line %d claims an origin: %v", row.Line, o)
 		}
 		demandForm(t, key, row)
@@ -267,7 +267,7 @@ func TestBadCells(t *testing.T) {
 		"carat,colour\n1,E for Anna\n":                       "is not among the words",
 		"carat,lab,report\n1,EXLAB,12#3\n":                   "column 3 (report)",
 		"carat,clarity\n1," + strings.Repeat("I", 65) + "\n": "at most 64",
-		"carat,material\n1,gold\n":                           "diamond, gem or pearl",
+		"carat,material\n1,gold\n":                           "diamond, gem, pearl, metal or other",
 		"carat,material\n1,gem\n":                            "species of a gem",
 		"carat,species\n1,beryl\n":                           "nothing here for a diamond",
 		"carat,nature\n1,fake\n":                             "natural, lab-grown, cultured, imitation or composite",

@@ -23,11 +23,16 @@ func Of(choice protoreflect.Enum) string {
 	if choice.Number() == 0 {
 		return ""
 	}
-	value := choice.Descriptor().Values().ByNumber(choice.Number())
+	return OfNumber(choice.Descriptor(), choice.Number())
+}
+
+// OfNumber is Of for a number of a choice.
+func OfNumber(choice protoreflect.EnumDescriptor, number protoreflect.EnumNumber) string {
+	value := choice.Values().ByNumber(number)
 	if value == nil {
-		return fmt.Sprintf("%d", choice.Number())
+		return fmt.Sprintf("%d", number)
 	}
-	return word(choice.Descriptor(), value)
+	return word(choice, value)
 }
 
 // Parse finds the choice for a word that Of writes; case, spaces and

@@ -1,7 +1,8 @@
 // Package demo plays the whole main job of the ledger on one machine: three
 // nodes of three made-up associations in processes of their own, five dealers,
 // a spreadsheet of real stones, thousands of transfers, a killed leader,
-// refused events, a sale that becomes final, a file that proves a stone without any
+// refused events, a ring from the mine to a consumer with everything that is in it and
+// five cheats, a sale that becomes final, a file that proves a stone without any
 // node, an audit, a flipped byte that the audit finds, and two associations that lie
 // and are convicted. It tells what happens act by act, on the terminal and as a page.
 //
@@ -54,6 +55,7 @@ type play struct {
 	stones       []trade.Stone  // in the order of the spreadsheet
 	chains       []trade.Chain  // what will happen to them, in the same order
 
+	ring         ring
 	trading      *trading
 	killed       *localnet.Node
 	seller       trade.Dealer                      // of the sale that becomes final
@@ -140,6 +142,10 @@ func (p *play) acts(ctx context.Context) error {
 		{"The leader is killed in the middle", p.kill},
 		{"The killed node comes back, and nothing is missing", p.comeBack},
 		{"What breaks a rule is refused", p.refusals},
+		{"A ring is made of a stone, melee, an emerald and gold", p.makeRing},
+		{"The ring goes on memo, is bought, and goes to a consumer", p.sellRing},
+		{"Five cheats around the ring", p.cheats},
+		{"What is in the ring?", p.answers},
 		{"A sale becomes final", p.finality},
 		{"An auditor verifies everything on every node", p.audit},
 		{"The history of one stone", p.history},
@@ -205,6 +211,7 @@ func (p *play) tellFiles() {
 	for _, file := range []struct{ what, name string }{
 		{"The stone's file", buyerDir + "/" + bundleFile},
 		{"The policy to verify it with", buyerDir + "/" + policyFile},
+		{"The ring's report, its lineage and its EPCIS file", ringDir},
 		{"The evidence", p.convicting},
 		{"The whole ledger as files", exportDir},
 	} {

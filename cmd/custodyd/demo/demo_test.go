@@ -80,7 +80,7 @@ func TestDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"STALE_PREV", "UNKNOWN_KEY", "leader killed", "audit: ok", "signature-bad", "audit: does not hold",
-		"The bundle verifies.", "does not verify", "Ask for a newer bundle.", "The evidence holds: bad-entry."} {
+		"The bundle verifies.", "does not verify", "Ask for a newer bundle.", "The evidence holds: bad-entry.", "PAPER_SPENT", "ALLOCATION_INVALID", "may be mined in RU", "no ledger can see what was melted"} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the page does not tell of %q", want)
 		}
@@ -88,6 +88,11 @@ func TestDemo(t *testing.T) {
 	for _, elsewhere := range []string{"http://", "https://", "<script", "<link", "src="} {
 		if bytes.Contains(page, []byte(elsewhere)) {
 			t.Errorf("the page contains %q: it must need nothing but itself", elsewhere)
+		}
+	}
+	for name, want := range map[string]string{ringReport: "where it came from is unknown", ringLineage: "<svg", ringEPCIS: "eventList"} {
+		if file, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Contains(file, []byte(want)) {
+			t.Errorf("%s lacks %q: %v", name, want, err)
 		}
 	}
 	if left := processesIn(t, dir); len(left) > 0 {

@@ -48,7 +48,7 @@ func (p *play) finality(ctx context.Context, act *story.Act) error {
 	if _, err := p.sendOn(ctx, &stone, seller, buyer); err != nil {
 		return err
 	}
-	accept, err := buyer.Accept(stone.ItemRef, stone.Offer)
+	accept, err := buyer.Accept(stone.ItemRef, stone.Offer, seller.Party())
 	if err != nil {
 		return err
 	}

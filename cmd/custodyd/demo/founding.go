@@ -86,24 +86,12 @@ func (p *play) admission(ctx context.Context, act *story.Act) error {
 	}
 	table := &story.Table{Columns: []string{"dealer (made up)", "country", "admitted by", "entry", "party id"}, Numbers: []bool{false, false, false, true, false}}
 	for _, part := range cast {
-		dealer, err := trade.NewDealer(p.net.LedgerID(), part.name)
+		dealer, index, err := p.admit(ctx, part)
 		if err != nil {
-			return err
-		}
-		association := p.associations[part.sponsor]
-		event, name, err := dealer.Admit(association, part.country, part.role)
-		if err != nil {
-			return err
-		}
-		if err := p.append(ctx, event, name); err != nil {
-			return err
-		}
-		if err := p.writeKey(dealer); err != nil {
 			return err
 		}
 		p.dealers = append(p.dealers, dealer)
-		table.Rows = append(table.Rows, []string{part.name, part.country, association.Name,
-			fmt.Sprint(p.acknowledged[event.ID()].Index), dealer.Party().String()})
+		table.Rows = append(table.Rows, []string{part.name, part.country, p.associations[part.sponsor].Name, fmt.Sprint(index), dealer.Party().String()})
 	}
 	act.Sentence = "Five dealers are admitted, each signed for by an association, by the dealer's first key and by a recovery key for the safe."
 	act.Details = []story.Detail{
@@ -111,6 +99,23 @@ func (p *play) admission(ctx context.Context, act *story.Act) error {
 		story.Text("A dealer is known to the ledger by its party id; of the legal name it keeps a salted hash."),
 	}
 	return nil
+}
+
+// admit has an association admit a party, and gives the entry. The party's key lies in
+// a file.
+func (p *play) admit(ctx context.Context, part part) (trade.Dealer, uint64, error) {
+	dealer, err := trade.NewDealer(p.net.LedgerID(), part.name)
+	if err != nil {
+		return dealer, 0, err
+	}
+	event, name, err := dealer.Admit(p.associations[part.sponsor], part.country, part.role)
+	if err != nil {
+		return dealer, 0, err
+	}
+	if err := p.append(ctx, event, name); err != nil {
+		return dealer, 0, err
+	}
+	return dealer, p.acknowledged[event.ID()].Index, p.writeKey(dealer)
 }
 
 // writeFiles writes what a person needs to go on with.

@@ -127,7 +127,7 @@ func (p *play) history(ctx context.Context, act *story.Act) error {
 
 // nameOf gives the made-up name of a party, or its id.
 func (p *play) nameOf(id ledger.PartyID) string {
-	for _, party := range slices.Concat(p.associations, p.dealers) {
+	for _, party := range slices.Concat(p.associations, p.dealers, p.ring.guests) {
 		if party.Party() == id {
 			return strings.TrimSuffix(party.Name, ".example.org")
 		}

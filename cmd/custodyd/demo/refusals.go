@@ -53,7 +53,7 @@ func (p *play) refusals(ctx context.Context, act *story.Act) error {
 	if err := refused("it is offered again while an offer stands", err, ledger.OfferOpen); err != nil {
 		return err
 	}
-	accept, err := winner.Accept(stone.ItemRef, stone.Offer)
+	accept, err := winner.Accept(stone.ItemRef, stone.Offer, seller.Party())
 	if err != nil {
 		return err
 	}

@@ -115,6 +115,8 @@ func (t *Trade) Next() ledger.Submission {
 		s = t.sponsor()
 	case n < 53 && len(t.past) > 0:
 		return t.past[t.pick(len(t.past))]
+	case n < 78:
+		s = t.matter()
 	default:
 		s = t.move()
 	}
@@ -160,7 +162,7 @@ func (t *Trade) registration(a *Actor, group *custodyv1.Group) ledger.Candidate 
 	event.Group = group
 	carats := uint64(20_000 + t.pick(800_000))
 	body := &custodyv1.ItemRegister{
-		Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL,
+		Material: custodyv1.Material_MATERIAL_DIAMOND, Form: custodyv1.Form_FORM_SINGLE, Nature: custodyv1.Nature_NATURE_NATURAL, Stage: custodyv1.Stage_STAGE_POLISHED,
 		Mass: &custodyv1.Mass{Micrograms: carats, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED},
 		Description: &custodyv1.Description{
 			Shape: "round", Colour: []string{"D", "E", "F", "G", "H"}[t.pick(5)], Clarity: []string{"IF", "VVS1", "VS2", "SI1"}[t.pick(4)],
@@ -169,7 +171,7 @@ func (t *Trade) registration(a *Actor, group *custodyv1.Group) ledger.Candidate 
 		},
 		Acquisition: custodyv1.Acquisition_ACQUISITION_STOCK_BEFORE_JOINING,
 		Origin: []*custodyv1.OriginComponent{{
-			Micrograms: carats, Kind: custodyv1.OriginKind_ORIGIN_KIND_MINED, Countries: []string{"BW", "CA", "ZA"}, Evidence: custodyv1.Evidence_EVIDENCE_STATED,
+			Micrograms: carats, Kind: custodyv1.OriginKind_ORIGIN_KIND_MINED, Countries: []string{"BW", "CA", "ZA"},
 			Producer: "mine.example.org",
 		}},
 		ProcessedIn: "IN",
@@ -267,6 +269,10 @@ func (t *Trade) move() ledger.Submission {
 	if len(items) == 0 {
 		return t.Register(t.dealer())
 	}
+	offered := t.Twin.ItemsWhere(func(i rules.Item) bool { return i.Status == rules.Live && len(i.Offers) > 0 })
+	if len(offered) > 0 && t.chance(40) { // or answers would be few, and mostly late
+		items = offered
+	}
 	item := t.Twin.Items[items[t.pick(len(items))]]
 	on := &custodyv1.ItemRef{Item: item.ID[:], Prev: item.Last[:]}
 	if t.chance(3) {
@@ -277,7 +283,7 @@ func (t *Trade) move() ledger.Submission {
 		if t.chance(30) {
 			return t.release(on, by)
 		}
-		return t.signed(by, &custodyv1.Event_Reenter{Reenter: &custodyv1.Reenter{Item: on}})
+		return t.signed(by, &custodyv1.Event_Reenter{Reenter: &custodyv1.Reenter{Item: on, Identity: custodyv1.Identity_IDENTITY_STATED}})
 	}
 	if len(item.Offers) > 0 && t.chance(85) {
 		return t.answer(on, item.Offers[t.pick(len(item.Offers))])
@@ -304,12 +310,12 @@ func (t *Trade) offer(on *custodyv1.ItemRef, item rules.Item, holder *Actor) led
 	offer := &custodyv1.Offer{Item: on, Mode: custodyv1.Mode_MODE_SALE, ExpiresAtMs: t.Now + uint64(5000+t.pick(20_000)), GoodsLeft: t.chance(30)}
 	from, to := holder, t.dealer()
 	switch {
-	case item.Custody.Is(item.Title.Party) && t.chance(50):
-		offer.Mode, offer.MemoUntilMs = custodyv1.Mode_MODE_MEMO, t.Now+1_000_000
-	case !item.Custody.Is(item.Title.Party) && t.chance(50):
-		offer.Mode, to = custodyv1.Mode_MODE_RETURN, t.actor(item.Title.Party)
-	case !item.Custody.Is(item.Title.Party):
-		offer.Mode, offer.GoodsLeft, from, to = custodyv1.Mode_MODE_MEMO_TO_SALE, false, t.actor(item.Title.Party), holder
+	case item.Custody.Is(item.Owner().Party) && t.chance(50):
+		offer.Mode, offer.UntilMs = custodyv1.Mode_MODE_MEMO, t.Now+1_000_000
+	case !item.Custody.Is(item.Owner().Party) && t.chance(50):
+		offer.Mode, to = custodyv1.Mode_MODE_RETURN, t.actor(item.Owner().Party)
+	case !item.Custody.Is(item.Owner().Party):
+		offer.Mode, offer.GoodsLeft, from, to = custodyv1.Mode_MODE_MEMO_TO_SALE, false, t.actor(item.Owner().Party), holder
 	}
 	offer.To = to.ID[:]
 	return t.signed(from, &custodyv1.Event_Offer{Offer: offer})
@@ -318,7 +324,7 @@ func (t *Trade) offer(on *custodyv1.ItemRef, item rules.Item, holder *Actor) led
 func (t *Trade) answer(on *custodyv1.ItemRef, offer rules.Offer) ledger.Submission {
 	switch n := t.pick(100); {
 	case n < 70:
-		return t.signed(t.actor(offer.To), &custodyv1.Event_Accept{Accept: &custodyv1.Accept{Item: on, Offer: offer.Event[:]}})
+		return t.signed(t.actor(offer.To), &custodyv1.Event_Accept{Accept: &custodyv1.Accept{Item: on, Offer: offer.Event[:], From: offer.From[:]}})
 	case n < 85:
 		return t.signed(t.actor(offer.To), &custodyv1.Event_Decline{Decline: &custodyv1.Decline{Item: on, Offer: offer.Event[:], Reason: custodyv1.DeclineReason_DECLINE_REASON_NOT_WANTED}})
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/sign"
-	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // Twin is the plainest ledger there is: maps and slices, no index, no batch. It
@@ -23,6 +22,10 @@ type Twin struct {
 	Parties       map[ledger.PartyID]rules.Party
 	Keys          map[sign.KeyID]rules.Key
 	Items         map[ledger.ItemID]rules.Item
+	Matters       map[ledger.ItemID]rules.Matter
+	Attestations  map[ledger.EventID]rules.Attestation
+	Papers        map[rules.PaperID]rules.Paper
+	Standing      map[ledger.ItemID][]rules.OutsideID // in the order in which they were claimed
 	Registrations map[ledger.PartyID]map[ledger.Reference]ledger.ItemID
 	Events        map[ledger.EventID]uint64
 	Openings      map[uint64][]ledger.Opening
@@ -38,6 +41,10 @@ func NewTwin(genesis *ledger.Genesis, file []byte) *Twin {
 		Parties:       map[ledger.PartyID]rules.Party{},
 		Keys:          map[sign.KeyID]rules.Key{},
 		Items:         map[ledger.ItemID]rules.Item{},
+		Matters:       map[ledger.ItemID]rules.Matter{},
+		Attestations:  map[ledger.EventID]rules.Attestation{},
+		Papers:        map[rules.PaperID]rules.Paper{},
+		Standing:      map[ledger.ItemID][]rules.OutsideID{},
 		Registrations: map[ledger.PartyID]map[ledger.Reference]ledger.ItemID{},
 		Events:        map[ledger.EventID]uint64{},
 		Openings:      map[uint64][]ledger.Opening{},
@@ -145,6 +152,25 @@ func (t *Twin) write(c rules.Changes) {
 	for _, i := range c.Items {
 		t.Items[i.ID] = i
 	}
+	for _, m := range c.Matters {
+		t.Matters[m.Item] = m
+	}
+	for _, a := range c.Attestations {
+		t.Attestations[a.Event] = a
+	}
+	for _, p := range c.Papers {
+		t.Papers[p.ID] = p
+	}
+	for _, claim := range c.Claims {
+		stand := t.Standing[claim.Item]
+		switch stood := slices.Contains(stand, claim.ID); {
+		case claim.Stands && !stood:
+			stand = append(stand, claim.ID)
+		case !claim.Stands:
+			stand = slices.DeleteFunc(stand, func(id rules.OutsideID) bool { return id == claim.ID })
+		}
+		t.Standing[claim.Item] = stand
+	}
 	for _, r := range c.Registrations {
 		if t.Registrations[r.Party] == nil {
 			t.Registrations[r.Party] = map[ledger.Reference]ledger.ItemID{}
@@ -193,8 +219,7 @@ func (t *Twin) ItemEntries(item ledger.ItemID) []uint64 {
 		if event == nil {
 			continue
 		}
-		output, created := event.Output()
-		if created && output == item || event.Item != nil && event.Item.Item == item {
+		if slices.Contains(event.Outputs(), item) || slices.Contains(event.Names(), item) {
 			indexes = append(indexes, uint64(i))
 		}
 	}
@@ -213,9 +238,18 @@ func (t *Twin) ItemsWhere(fits func(rules.Item) bool) []ledger.ItemID {
 	return items
 }
 
-// OutsideIDs gives the outside ids in an item's registration.
-func (t *Twin) OutsideIDs(item ledger.ItemID) []*custodyv1.OutsideId {
-	return t.event(t.Items[item].Registered).Body.(*custodyv1.ItemRegister).OutsideIds
+// OutsideClaims gives the live items of which an outside id stands, ascending.
+func (t *Twin) OutsideClaims(id rules.OutsideID) []ledger.ItemID {
+	return t.ItemsWhere(func(i rules.Item) bool {
+		return rules.StandingOf(t, i) == rules.Live && slices.Contains(t.Standing[i.ID], id)
+	})
+}
+
+// Contested tells whether a live item shares an outside id with another one.
+func (t *Twin) Contested(item ledger.ItemID) bool {
+	return rules.StandingOf(t, t.Items[item]) == rules.Live && slices.ContainsFunc(t.Standing[item], func(id rules.OutsideID) bool {
+		return len(t.OutsideClaims(id)) > 1
+	})
 }
 
 // Party implements rules.View.
@@ -226,6 +260,21 @@ func (t *Twin) Key(id sign.KeyID) (rules.Key, bool) { k, ok := t.Keys[id]; retur
 
 // Item implements rules.View.
 func (t *Twin) Item(id ledger.ItemID) (rules.Item, bool) { i, ok := t.Items[id]; return i, ok }
+
+// Claims implements rules.View.
+func (t *Twin) Claims(item ledger.ItemID) []rules.OutsideID { return t.Standing[item] }
+
+// Matter implements rules.View.
+func (t *Twin) Matter(id ledger.ItemID) (rules.Matter, bool) { m, ok := t.Matters[id]; return m, ok }
+
+// Attestation implements rules.View.
+func (t *Twin) Attestation(id ledger.EventID) (rules.Attestation, bool) {
+	a, ok := t.Attestations[id]
+	return a, ok
+}
+
+// Paper implements rules.View.
+func (t *Twin) Paper(id rules.PaperID) (rules.Paper, bool) { p, ok := t.Papers[id]; return p, ok }
 
 // Registration implements rules.View.
 func (t *Twin) Registration(p ledger.PartyID, r ledger.Reference) (ledger.ItemID, bool) {

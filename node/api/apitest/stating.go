@@ -26,7 +26,8 @@ func (s Stating) Statements(ctx context.Context, size uint64, id ledger.ItemID) 
 		if !ok || item.LastIndex >= final.Size {
 			return nil, fmt.Errorf("apitest: item %s is not under the checkpoint of size %d", id, final.Size)
 		}
-		statement := item.Statement(s.World.Ledger, false, final.Checkpoint, at)
+		matter, _ := snapshot.Matter(id)
+		statement := item.Statement(s.World.Ledger, matter, false, final.Checkpoint, at)
 		if s.Change != nil {
 			s.Change(&statement)
 		}

@@ -248,10 +248,11 @@ func Stone(outside ...*custodyv1.OutsideId) *custodyv1.ItemRegister {
 		Material:    custodyv1.Material_MATERIAL_DIAMOND,
 		Form:        custodyv1.Form_FORM_SINGLE,
 		Nature:      custodyv1.Nature_NATURE_NATURAL,
+		Stage:       custodyv1.Stage_STAGE_POLISHED,
 		Mass:        &custodyv1.Mass{Micrograms: 200_000, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED},
 		Acquisition: custodyv1.Acquisition_ACQUISITION_STOCK_BEFORE_JOINING,
 		Origin: []*custodyv1.OriginComponent{{
-			Micrograms: 200_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN, Evidence: custodyv1.Evidence_EVIDENCE_STATED,
+			Micrograms: 200_000, Kind: custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN,
 		}},
 		OutsideIds: outside,
 	}

@@ -70,7 +70,7 @@ func (s *Stone) Send(from, to Dealer, mode custodyv1.Mode) (ledger.SignedEvent, 
 	now := time.Now()
 	terms := client.OfferTerms{To: to.Party(), Mode: mode, ExpiresAt: now.Add(OfferTerm)}
 	if mode == custodyv1.Mode_MODE_MEMO {
-		terms.MemoUntil = now.Add(MemoTerm)
+		terms.Until = now.Add(MemoTerm)
 	}
 	event, err := from.Offer(s.ItemRef, terms)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *Stone) Send(from, to Dealer, mode custodyv1.Mode) (ledger.SignedEvent, 
 func (s *Stone) answer(leg Leg, dealers []Dealer) (event ledger.SignedEvent, err error) {
 	switch leg.Answer {
 	case Received:
-		event, err = dealers[leg.To].Accept(s.ItemRef, s.Offer)
+		event, err = dealers[leg.To].Accept(s.ItemRef, s.Offer, dealers[leg.From].Party())
 	case Declined:
 		event, err = dealers[leg.To].Decline(s.ItemRef, s.Offer, custodyv1.DeclineReason_DECLINE_REASON_NOT_WANTED)
 	case Withdrawn:
@@ -123,13 +123,13 @@ func Polished(micrograms uint64, description *custodyv1.Description) *custodyv1.
 		Material:    custodyv1.Material_MATERIAL_DIAMOND,
 		Form:        custodyv1.Form_FORM_SINGLE,
 		Nature:      custodyv1.Nature_NATURE_NATURAL,
+		Stage:       custodyv1.Stage_STAGE_POLISHED,
 		Mass:        &custodyv1.Mass{Micrograms: micrograms, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED},
 		Description: description,
 		Acquisition: custodyv1.Acquisition_ACQUISITION_STOCK_BEFORE_JOINING,
 		Origin: []*custodyv1.OriginComponent{{
 			Micrograms: micrograms,
 			Kind:       custodyv1.OriginKind_ORIGIN_KIND_UNKNOWN,
-			Evidence:   custodyv1.Evidence_EVIDENCE_STATED,
 		}},
 	}
 }

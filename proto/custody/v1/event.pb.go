@@ -28,13 +28,15 @@ const (
 type PrivateField int32
 
 const (
-	PrivateField_PRIVATE_FIELD_UNSPECIFIED  PrivateField = 0
-	PrivateField_PRIVATE_FIELD_LEGAL_NAME   PrivateField = 1
-	PrivateField_PRIVATE_FIELD_PRICE        PrivateField = 2
-	PrivateField_PRIVATE_FIELD_INVOICE      PrivateField = 3
-	PrivateField_PRIVATE_FIELD_COUNTERPARTY PrivateField = 4
-	PrivateField_PRIVATE_FIELD_DESCRIPTION  PrivateField = 5
-	PrivateField_PRIVATE_FIELD_STOCK_NUMBER PrivateField = 6
+	PrivateField_PRIVATE_FIELD_UNSPECIFIED      PrivateField = 0
+	PrivateField_PRIVATE_FIELD_LEGAL_NAME       PrivateField = 1
+	PrivateField_PRIVATE_FIELD_PRICE            PrivateField = 2
+	PrivateField_PRIVATE_FIELD_INVOICE          PrivateField = 3
+	PrivateField_PRIVATE_FIELD_COUNTERPARTY     PrivateField = 4
+	PrivateField_PRIVATE_FIELD_DESCRIPTION      PrivateField = 5
+	PrivateField_PRIVATE_FIELD_STOCK_NUMBER     PrivateField = 6
+	PrivateField_PRIVATE_FIELD_MEMO_NUMBER      PrivateField = 7
+	PrivateField_PRIVATE_FIELD_REPORT_REFERENCE PrivateField = 8 // police, insurer, court
 )
 
 // Enum value maps for PrivateField.
@@ -47,15 +49,19 @@ var (
 		4: "PRIVATE_FIELD_COUNTERPARTY",
 		5: "PRIVATE_FIELD_DESCRIPTION",
 		6: "PRIVATE_FIELD_STOCK_NUMBER",
+		7: "PRIVATE_FIELD_MEMO_NUMBER",
+		8: "PRIVATE_FIELD_REPORT_REFERENCE",
 	}
 	PrivateField_value = map[string]int32{
-		"PRIVATE_FIELD_UNSPECIFIED":  0,
-		"PRIVATE_FIELD_LEGAL_NAME":   1,
-		"PRIVATE_FIELD_PRICE":        2,
-		"PRIVATE_FIELD_INVOICE":      3,
-		"PRIVATE_FIELD_COUNTERPARTY": 4,
-		"PRIVATE_FIELD_DESCRIPTION":  5,
-		"PRIVATE_FIELD_STOCK_NUMBER": 6,
+		"PRIVATE_FIELD_UNSPECIFIED":      0,
+		"PRIVATE_FIELD_LEGAL_NAME":       1,
+		"PRIVATE_FIELD_PRICE":            2,
+		"PRIVATE_FIELD_INVOICE":          3,
+		"PRIVATE_FIELD_COUNTERPARTY":     4,
+		"PRIVATE_FIELD_DESCRIPTION":      5,
+		"PRIVATE_FIELD_STOCK_NUMBER":     6,
+		"PRIVATE_FIELD_MEMO_NUMBER":      7,
+		"PRIVATE_FIELD_REPORT_REFERENCE": 8,
 	}
 )
 
@@ -264,10 +270,12 @@ func (RevokeReason) EnumDescriptor() ([]byte, []int) {
 type Material int32
 
 const (
-	Material_MATERIAL_UNSPECIFIED Material = 0
+	Material_MATERIAL_UNSPECIFIED Material = 0 // a piece: its parts have materials
 	Material_MATERIAL_DIAMOND     Material = 1
 	Material_MATERIAL_GEM         Material = 2
 	Material_MATERIAL_PEARL       Material = 3
+	Material_MATERIAL_METAL       Material = 4
+	Material_MATERIAL_OTHER       Material = 5
 )
 
 // Enum value maps for Material.
@@ -277,12 +285,16 @@ var (
 		1: "MATERIAL_DIAMOND",
 		2: "MATERIAL_GEM",
 		3: "MATERIAL_PEARL",
+		4: "MATERIAL_METAL",
+		5: "MATERIAL_OTHER",
 	}
 	Material_value = map[string]int32{
 		"MATERIAL_UNSPECIFIED": 0,
 		"MATERIAL_DIAMOND":     1,
 		"MATERIAL_GEM":         2,
 		"MATERIAL_PEARL":       3,
+		"MATERIAL_METAL":       4,
+		"MATERIAL_OTHER":       5,
 	}
 )
 
@@ -317,8 +329,11 @@ type Form int32
 
 const (
 	Form_FORM_UNSPECIFIED    Form = 0
-	Form_FORM_SINGLE         Form = 1
-	Form_FORM_COUNTED_PARCEL Form = 2
+	Form_FORM_SINGLE         Form = 1 // one stone, one pearl, one bar
+	Form_FORM_COUNTED_PARCEL Form = 2 // loose goods, counted or estimated
+	Form_FORM_BULK           Form = 3 // loose goods by mass, such as grain, scrap, melee without a count
+	Form_FORM_PART           Form = 4 // finding, chain, setting
+	Form_FORM_PIECE          Form = 5 // finished, of parts; with a count: so many equal ones
 )
 
 // Enum value maps for Form.
@@ -327,11 +342,17 @@ var (
 		0: "FORM_UNSPECIFIED",
 		1: "FORM_SINGLE",
 		2: "FORM_COUNTED_PARCEL",
+		3: "FORM_BULK",
+		4: "FORM_PART",
+		5: "FORM_PIECE",
 	}
 	Form_value = map[string]int32{
 		"FORM_UNSPECIFIED":    0,
 		"FORM_SINGLE":         1,
 		"FORM_COUNTED_PARCEL": 2,
+		"FORM_BULK":           3,
+		"FORM_PART":           4,
+		"FORM_PIECE":          5,
 	}
 )
 
@@ -365,7 +386,7 @@ func (Form) EnumDescriptor() ([]byte, []int) {
 type Nature int32
 
 const (
-	Nature_NATURE_UNSPECIFIED Nature = 0
+	Nature_NATURE_UNSPECIFIED Nature = 0 // metals, others and pieces have none
 	Nature_NATURE_NATURAL     Nature = 1
 	Nature_NATURE_LAB_GROWN   Nature = 2
 	Nature_NATURE_CULTURED    Nature = 3
@@ -420,6 +441,372 @@ func (Nature) EnumDescriptor() ([]byte, []int) {
 	return file_custody_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
+// Stage is how far diamonds and gems are worked; others have none.
+type Stage int32
+
+const (
+	Stage_STAGE_UNSPECIFIED Stage = 0
+	Stage_STAGE_ROUGH       Stage = 1
+	Stage_STAGE_POLISHED    Stage = 2
+)
+
+// Enum value maps for Stage.
+var (
+	Stage_name = map[int32]string{
+		0: "STAGE_UNSPECIFIED",
+		1: "STAGE_ROUGH",
+		2: "STAGE_POLISHED",
+	}
+	Stage_value = map[string]int32{
+		"STAGE_UNSPECIFIED": 0,
+		"STAGE_ROUGH":       1,
+		"STAGE_POLISHED":    2,
+	}
+)
+
+func (x Stage) Enum() *Stage {
+	p := new(Stage)
+	*p = x
+	return p
+}
+
+func (x Stage) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Stage) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[7].Descriptor()
+}
+
+func (Stage) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[7]
+}
+
+func (x Stage) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Stage.Descriptor instead.
+func (Stage) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{7}
+}
+
+type Growth int32
+
+const (
+	Growth_GROWTH_UNSPECIFIED  Growth = 0
+	Growth_GROWTH_CVD          Growth = 1
+	Growth_GROWTH_HPHT         Growth = 2
+	Growth_GROWTH_FLUX         Growth = 3
+	Growth_GROWTH_HYDROTHERMAL Growth = 4
+	Growth_GROWTH_FLAME_FUSION Growth = 5
+	Growth_GROWTH_PULLED       Growth = 6
+)
+
+// Enum value maps for Growth.
+var (
+	Growth_name = map[int32]string{
+		0: "GROWTH_UNSPECIFIED",
+		1: "GROWTH_CVD",
+		2: "GROWTH_HPHT",
+		3: "GROWTH_FLUX",
+		4: "GROWTH_HYDROTHERMAL",
+		5: "GROWTH_FLAME_FUSION",
+		6: "GROWTH_PULLED",
+	}
+	Growth_value = map[string]int32{
+		"GROWTH_UNSPECIFIED":  0,
+		"GROWTH_CVD":          1,
+		"GROWTH_HPHT":         2,
+		"GROWTH_FLUX":         3,
+		"GROWTH_HYDROTHERMAL": 4,
+		"GROWTH_FLAME_FUSION": 5,
+		"GROWTH_PULLED":       6,
+	}
+)
+
+func (x Growth) Enum() *Growth {
+	p := new(Growth)
+	*p = x
+	return p
+}
+
+func (x Growth) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Growth) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[8].Descriptor()
+}
+
+func (Growth) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[8]
+}
+
+func (x Growth) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Growth.Descriptor instead.
+func (Growth) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
+// Metal is an element, or whatever else is alloyed.
+type Metal int32
+
+const (
+	Metal_METAL_UNSPECIFIED Metal = 0
+	Metal_METAL_GOLD        Metal = 1
+	Metal_METAL_SILVER      Metal = 2
+	Metal_METAL_PLATINUM    Metal = 3
+	Metal_METAL_PALLADIUM   Metal = 4
+	Metal_METAL_RHODIUM     Metal = 5
+	Metal_METAL_IRIDIUM     Metal = 6
+	Metal_METAL_RUTHENIUM   Metal = 7
+	Metal_METAL_COPPER      Metal = 8
+	Metal_METAL_ZINC        Metal = 9
+	Metal_METAL_NICKEL      Metal = 10
+	Metal_METAL_OTHER       Metal = 11
+)
+
+// Enum value maps for Metal.
+var (
+	Metal_name = map[int32]string{
+		0:  "METAL_UNSPECIFIED",
+		1:  "METAL_GOLD",
+		2:  "METAL_SILVER",
+		3:  "METAL_PLATINUM",
+		4:  "METAL_PALLADIUM",
+		5:  "METAL_RHODIUM",
+		6:  "METAL_IRIDIUM",
+		7:  "METAL_RUTHENIUM",
+		8:  "METAL_COPPER",
+		9:  "METAL_ZINC",
+		10: "METAL_NICKEL",
+		11: "METAL_OTHER",
+	}
+	Metal_value = map[string]int32{
+		"METAL_UNSPECIFIED": 0,
+		"METAL_GOLD":        1,
+		"METAL_SILVER":      2,
+		"METAL_PLATINUM":    3,
+		"METAL_PALLADIUM":   4,
+		"METAL_RHODIUM":     5,
+		"METAL_IRIDIUM":     6,
+		"METAL_RUTHENIUM":   7,
+		"METAL_COPPER":      8,
+		"METAL_ZINC":        9,
+		"METAL_NICKEL":      10,
+		"METAL_OTHER":       11,
+	}
+)
+
+func (x Metal) Enum() *Metal {
+	p := new(Metal)
+	*p = x
+	return p
+}
+
+func (x Metal) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Metal) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[9].Descriptor()
+}
+
+func (Metal) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[9]
+}
+
+func (x Metal) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Metal.Descriptor instead.
+func (Metal) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{9}
+}
+
+// Model is a chain of custody model of ISO 22095, the strongest last.
+type Model int32
+
+const (
+	Model_MODEL_UNSPECIFIED         Model = 0 // none declared
+	Model_MODEL_BOOK_AND_CLAIM      Model = 1
+	Model_MODEL_MASS_BALANCE        Model = 2
+	Model_MODEL_CONTROLLED_BLENDING Model = 3
+	Model_MODEL_SEGREGATED          Model = 4
+	Model_MODEL_IDENTITY_PRESERVED  Model = 5
+)
+
+// Enum value maps for Model.
+var (
+	Model_name = map[int32]string{
+		0: "MODEL_UNSPECIFIED",
+		1: "MODEL_BOOK_AND_CLAIM",
+		2: "MODEL_MASS_BALANCE",
+		3: "MODEL_CONTROLLED_BLENDING",
+		4: "MODEL_SEGREGATED",
+		5: "MODEL_IDENTITY_PRESERVED",
+	}
+	Model_value = map[string]int32{
+		"MODEL_UNSPECIFIED":         0,
+		"MODEL_BOOK_AND_CLAIM":      1,
+		"MODEL_MASS_BALANCE":        2,
+		"MODEL_CONTROLLED_BLENDING": 3,
+		"MODEL_SEGREGATED":          4,
+		"MODEL_IDENTITY_PRESERVED":  5,
+	}
+)
+
+func (x Model) Enum() *Model {
+	p := new(Model)
+	*p = x
+	return p
+}
+
+func (x Model) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Model) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[10].Descriptor()
+}
+
+func (Model) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[10]
+}
+
+func (x Model) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Model.Descriptor instead.
+func (Model) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{10}
+}
+
+type CountBasis int32
+
+const (
+	CountBasis_COUNT_BASIS_UNSPECIFIED CountBasis = 0 // there is no count
+	CountBasis_COUNT_BASIS_COUNTED     CountBasis = 1
+	CountBasis_COUNT_BASIS_ESTIMATED   CountBasis = 2
+)
+
+// Enum value maps for CountBasis.
+var (
+	CountBasis_name = map[int32]string{
+		0: "COUNT_BASIS_UNSPECIFIED",
+		1: "COUNT_BASIS_COUNTED",
+		2: "COUNT_BASIS_ESTIMATED",
+	}
+	CountBasis_value = map[string]int32{
+		"COUNT_BASIS_UNSPECIFIED": 0,
+		"COUNT_BASIS_COUNTED":     1,
+		"COUNT_BASIS_ESTIMATED":   2,
+	}
+)
+
+func (x CountBasis) Enum() *CountBasis {
+	p := new(CountBasis)
+	*p = x
+	return p
+}
+
+func (x CountBasis) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CountBasis) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[11].Descriptor()
+}
+
+func (CountBasis) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[11]
+}
+
+func (x CountBasis) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CountBasis.Descriptor instead.
+func (CountBasis) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{11}
+}
+
+type Unit int32
+
+const (
+	Unit_UNIT_UNSPECIFIED Unit = 0
+	Unit_UNIT_CARAT       Unit = 1 // 0.2 g
+	Unit_UNIT_GRAM        Unit = 2
+	Unit_UNIT_KILOGRAM    Unit = 3
+	Unit_UNIT_MILLIGRAM   Unit = 4
+	Unit_UNIT_TROY_OUNCE  Unit = 5 // 31.1034768 g
+	Unit_UNIT_PENNYWEIGHT Unit = 6 // 1.55517384 g
+	Unit_UNIT_PEARL_GRAIN Unit = 7 // 0.05 g
+	Unit_UNIT_MOMME       Unit = 8 // 3.75 g
+	Unit_UNIT_TOLA        Unit = 9 // 11.6638038 g
+)
+
+// Enum value maps for Unit.
+var (
+	Unit_name = map[int32]string{
+		0: "UNIT_UNSPECIFIED",
+		1: "UNIT_CARAT",
+		2: "UNIT_GRAM",
+		3: "UNIT_KILOGRAM",
+		4: "UNIT_MILLIGRAM",
+		5: "UNIT_TROY_OUNCE",
+		6: "UNIT_PENNYWEIGHT",
+		7: "UNIT_PEARL_GRAIN",
+		8: "UNIT_MOMME",
+		9: "UNIT_TOLA",
+	}
+	Unit_value = map[string]int32{
+		"UNIT_UNSPECIFIED": 0,
+		"UNIT_CARAT":       1,
+		"UNIT_GRAM":        2,
+		"UNIT_KILOGRAM":    3,
+		"UNIT_MILLIGRAM":   4,
+		"UNIT_TROY_OUNCE":  5,
+		"UNIT_PENNYWEIGHT": 6,
+		"UNIT_PEARL_GRAIN": 7,
+		"UNIT_MOMME":       8,
+		"UNIT_TOLA":        9,
+	}
+)
+
+func (x Unit) Enum() *Unit {
+	p := new(Unit)
+	*p = x
+	return p
+}
+
+func (x Unit) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Unit) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[12].Descriptor()
+}
+
+func (Unit) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[12]
+}
+
+func (x Unit) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Unit.Descriptor instead.
+func (Unit) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{12}
+}
+
 type MassBasis int32
 
 const (
@@ -456,11 +843,11 @@ func (x MassBasis) String() string {
 }
 
 func (MassBasis) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_event_proto_enumTypes[7].Descriptor()
+	return file_custody_v1_event_proto_enumTypes[13].Descriptor()
 }
 
 func (MassBasis) Type() protoreflect.EnumType {
-	return &file_custody_v1_event_proto_enumTypes[7]
+	return &file_custody_v1_event_proto_enumTypes[13]
 }
 
 func (x MassBasis) Number() protoreflect.EnumNumber {
@@ -469,7 +856,7 @@ func (x MassBasis) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MassBasis.Descriptor instead.
 func (MassBasis) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 // Acquisition says how the goods came to the party that registers them.
@@ -512,11 +899,11 @@ func (x Acquisition) String() string {
 }
 
 func (Acquisition) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_event_proto_enumTypes[8].Descriptor()
+	return file_custody_v1_event_proto_enumTypes[14].Descriptor()
 }
 
 func (Acquisition) Type() protoreflect.EnumType {
-	return &file_custody_v1_event_proto_enumTypes[8]
+	return &file_custody_v1_event_proto_enumTypes[14]
 }
 
 func (x Acquisition) Number() protoreflect.EnumNumber {
@@ -525,7 +912,7 @@ func (x Acquisition) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Acquisition.Descriptor instead.
 func (Acquisition) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 type OriginKind int32
@@ -573,11 +960,11 @@ func (x OriginKind) String() string {
 }
 
 func (OriginKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_event_proto_enumTypes[9].Descriptor()
+	return file_custody_v1_event_proto_enumTypes[15].Descriptor()
 }
 
 func (OriginKind) Type() protoreflect.EnumType {
-	return &file_custody_v1_event_proto_enumTypes[9]
+	return &file_custody_v1_event_proto_enumTypes[15]
 }
 
 func (x OriginKind) Number() protoreflect.EnumNumber {
@@ -586,14 +973,19 @@ func (x OriginKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OriginKind.Descriptor instead.
 func (OriginKind) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
+// Evidence is how well a claim is borne out. A registration states; higher
+// levels follow from attestations and are worked out by who reads.
 type Evidence int32
 
 const (
-	Evidence_EVIDENCE_UNSPECIFIED Evidence = 0
-	Evidence_EVIDENCE_STATED      Evidence = 1
+	Evidence_EVIDENCE_UNSPECIFIED    Evidence = 0
+	Evidence_EVIDENCE_STATED         Evidence = 1
+	Evidence_EVIDENCE_DOCUMENTED     Evidence = 2
+	Evidence_EVIDENCE_EXAMINED       Evidence = 3
+	Evidence_EVIDENCE_SOURCE_MATCHED Evidence = 4
 )
 
 // Enum value maps for Evidence.
@@ -601,10 +993,16 @@ var (
 	Evidence_name = map[int32]string{
 		0: "EVIDENCE_UNSPECIFIED",
 		1: "EVIDENCE_STATED",
+		2: "EVIDENCE_DOCUMENTED",
+		3: "EVIDENCE_EXAMINED",
+		4: "EVIDENCE_SOURCE_MATCHED",
 	}
 	Evidence_value = map[string]int32{
-		"EVIDENCE_UNSPECIFIED": 0,
-		"EVIDENCE_STATED":      1,
+		"EVIDENCE_UNSPECIFIED":    0,
+		"EVIDENCE_STATED":         1,
+		"EVIDENCE_DOCUMENTED":     2,
+		"EVIDENCE_EXAMINED":       3,
+		"EVIDENCE_SOURCE_MATCHED": 4,
 	}
 )
 
@@ -619,11 +1017,11 @@ func (x Evidence) String() string {
 }
 
 func (Evidence) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_event_proto_enumTypes[10].Descriptor()
+	return file_custody_v1_event_proto_enumTypes[16].Descriptor()
 }
 
 func (Evidence) Type() protoreflect.EnumType {
-	return &file_custody_v1_event_proto_enumTypes[10]
+	return &file_custody_v1_event_proto_enumTypes[16]
 }
 
 func (x Evidence) Number() protoreflect.EnumNumber {
@@ -632,7 +1030,7 @@ func (x Evidence) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Evidence.Descriptor instead.
 func (Evidence) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 type StateOwnership int32
@@ -674,11 +1072,11 @@ func (x StateOwnership) String() string {
 }
 
 func (StateOwnership) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_event_proto_enumTypes[11].Descriptor()
+	return file_custody_v1_event_proto_enumTypes[17].Descriptor()
 }
 
 func (StateOwnership) Type() protoreflect.EnumType {
-	return &file_custody_v1_event_proto_enumTypes[11]
+	return &file_custody_v1_event_proto_enumTypes[17]
 }
 
 func (x StateOwnership) Number() protoreflect.EnumNumber {
@@ -687,7 +1085,7 @@ func (x StateOwnership) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StateOwnership.Descriptor instead.
 func (StateOwnership) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 type OutsideIdKind int32
@@ -696,6 +1094,9 @@ const (
 	OutsideIdKind_OUTSIDE_ID_KIND_UNSPECIFIED       OutsideIdKind = 0
 	OutsideIdKind_OUTSIDE_ID_KIND_LABORATORY_REPORT OutsideIdKind = 1
 	OutsideIdKind_OUTSIDE_ID_KIND_INSCRIPTION       OutsideIdKind = 2
+	OutsideIdKind_OUTSIDE_ID_KIND_BAR_SERIAL        OutsideIdKind = 3
+	OutsideIdKind_OUTSIDE_ID_KIND_HUID              OutsideIdKind = 4 // six characters, issuer BIS
+	OutsideIdKind_OUTSIDE_ID_KIND_SGTIN             OutsideIdKind = 5 // issuer: GTIN-14 with its check digit; number: serial
 )
 
 // Enum value maps for OutsideIdKind.
@@ -704,11 +1105,17 @@ var (
 		0: "OUTSIDE_ID_KIND_UNSPECIFIED",
 		1: "OUTSIDE_ID_KIND_LABORATORY_REPORT",
 		2: "OUTSIDE_ID_KIND_INSCRIPTION",
+		3: "OUTSIDE_ID_KIND_BAR_SERIAL",
+		4: "OUTSIDE_ID_KIND_HUID",
+		5: "OUTSIDE_ID_KIND_SGTIN",
 	}
 	OutsideIdKind_value = map[string]int32{
 		"OUTSIDE_ID_KIND_UNSPECIFIED":       0,
 		"OUTSIDE_ID_KIND_LABORATORY_REPORT": 1,
 		"OUTSIDE_ID_KIND_INSCRIPTION":       2,
+		"OUTSIDE_ID_KIND_BAR_SERIAL":        3,
+		"OUTSIDE_ID_KIND_HUID":              4,
+		"OUTSIDE_ID_KIND_SGTIN":             5,
 	}
 )
 
@@ -723,11 +1130,11 @@ func (x OutsideIdKind) String() string {
 }
 
 func (OutsideIdKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_event_proto_enumTypes[12].Descriptor()
+	return file_custody_v1_event_proto_enumTypes[18].Descriptor()
 }
 
 func (OutsideIdKind) Type() protoreflect.EnumType {
-	return &file_custody_v1_event_proto_enumTypes[12]
+	return &file_custody_v1_event_proto_enumTypes[18]
 }
 
 func (x OutsideIdKind) Number() protoreflect.EnumNumber {
@@ -736,7 +1143,7 @@ func (x OutsideIdKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OutsideIdKind.Descriptor instead.
 func (OutsideIdKind) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 type VoidReason int32
@@ -772,11 +1179,11 @@ func (x VoidReason) String() string {
 }
 
 func (VoidReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_event_proto_enumTypes[13].Descriptor()
+	return file_custody_v1_event_proto_enumTypes[19].Descriptor()
 }
 
 func (VoidReason) Type() protoreflect.EnumType {
-	return &file_custody_v1_event_proto_enumTypes[13]
+	return &file_custody_v1_event_proto_enumTypes[19]
 }
 
 func (x VoidReason) Number() protoreflect.EnumNumber {
@@ -785,7 +1192,127 @@ func (x VoidReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use VoidReason.Descriptor instead.
 func (VoidReason) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{19}
+}
+
+// Process names a change of matter.
+type Process int32
+
+const (
+	Process_PROCESS_UNSPECIFIED Process = 0
+	Process_PROCESS_CUT         Process = 1 // rough or polished to polished, or rough sawn
+	Process_PROCESS_SPLIT       Process = 2 // one parcel or bulk into several
+	Process_PROCESS_MERGE       Process = 3 // several into one, nothing blended
+	Process_PROCESS_MELT        Process = 4 // metals into metals, blended
+	Process_PROCESS_REFINE      Process = 5 // as melt, parting metals from each other
+	Process_PROCESS_TREAT       Process = 6 // same item, one more treatment
+	Process_PROCESS_ASSEMBLE    Process = 7 // items into a piece
+	Process_PROCESS_DISASSEMBLE Process = 8 // a piece into its parts
+	Process_PROCESS_REWORK      Process = 9 // same piece: parts in, parts out, metal filed off
+)
+
+// Enum value maps for Process.
+var (
+	Process_name = map[int32]string{
+		0: "PROCESS_UNSPECIFIED",
+		1: "PROCESS_CUT",
+		2: "PROCESS_SPLIT",
+		3: "PROCESS_MERGE",
+		4: "PROCESS_MELT",
+		5: "PROCESS_REFINE",
+		6: "PROCESS_TREAT",
+		7: "PROCESS_ASSEMBLE",
+		8: "PROCESS_DISASSEMBLE",
+		9: "PROCESS_REWORK",
+	}
+	Process_value = map[string]int32{
+		"PROCESS_UNSPECIFIED": 0,
+		"PROCESS_CUT":         1,
+		"PROCESS_SPLIT":       2,
+		"PROCESS_MERGE":       3,
+		"PROCESS_MELT":        4,
+		"PROCESS_REFINE":      5,
+		"PROCESS_TREAT":       6,
+		"PROCESS_ASSEMBLE":    7,
+		"PROCESS_DISASSEMBLE": 8,
+		"PROCESS_REWORK":      9,
+	}
+)
+
+func (x Process) Enum() *Process {
+	p := new(Process)
+	*p = x
+	return p
+}
+
+func (x Process) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Process) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[20].Descriptor()
+}
+
+func (Process) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[20]
+}
+
+func (x Process) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Process.Descriptor instead.
+func (Process) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{20}
+}
+
+type CorrectReason int32
+
+const (
+	CorrectReason_CORRECT_REASON_UNSPECIFIED     CorrectReason = 0
+	CorrectReason_CORRECT_REASON_INCORRECT_DATA  CorrectReason = 1
+	CorrectReason_CORRECT_REASON_INCOMPLETE_DATA CorrectReason = 2
+)
+
+// Enum value maps for CorrectReason.
+var (
+	CorrectReason_name = map[int32]string{
+		0: "CORRECT_REASON_UNSPECIFIED",
+		1: "CORRECT_REASON_INCORRECT_DATA",
+		2: "CORRECT_REASON_INCOMPLETE_DATA",
+	}
+	CorrectReason_value = map[string]int32{
+		"CORRECT_REASON_UNSPECIFIED":     0,
+		"CORRECT_REASON_INCORRECT_DATA":  1,
+		"CORRECT_REASON_INCOMPLETE_DATA": 2,
+	}
+)
+
+func (x CorrectReason) Enum() *CorrectReason {
+	p := new(CorrectReason)
+	*p = x
+	return p
+}
+
+func (x CorrectReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CorrectReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[21].Descriptor()
+}
+
+func (CorrectReason) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[21]
+}
+
+func (x CorrectReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CorrectReason.Descriptor instead.
+func (CorrectReason) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 type Mode int32
@@ -793,9 +1320,13 @@ type Mode int32
 const (
 	Mode_MODE_UNSPECIFIED  Mode = 0
 	Mode_MODE_SALE         Mode = 1 // custody and title
-	Mode_MODE_MEMO         Mode = 2 // custody, title stays
-	Mode_MODE_RETURN       Mode = 3 // custody back to the owner
+	Mode_MODE_MEMO         Mode = 2 // custody, title stays; the holder may buy or return
+	Mode_MODE_RETURN       Mode = 3 // custody back, to the owner or to whom the holder has it from
 	Mode_MODE_MEMO_TO_SALE Mode = 4 // title to the holder
+	Mode_MODE_SERVICE      Mode = 5 // custody, to work on the goods
+	Mode_MODE_CARRIER      Mode = 6 // custody, to carry them
+	Mode_MODE_LOAN         Mode = 7 // custody, to show or wear them
+	Mode_MODE_TITLE        Mode = 8 // title, while somebody else holds the goods
 )
 
 // Enum value maps for Mode.
@@ -806,6 +1337,10 @@ var (
 		2: "MODE_MEMO",
 		3: "MODE_RETURN",
 		4: "MODE_MEMO_TO_SALE",
+		5: "MODE_SERVICE",
+		6: "MODE_CARRIER",
+		7: "MODE_LOAN",
+		8: "MODE_TITLE",
 	}
 	Mode_value = map[string]int32{
 		"MODE_UNSPECIFIED":  0,
@@ -813,6 +1348,10 @@ var (
 		"MODE_MEMO":         2,
 		"MODE_RETURN":       3,
 		"MODE_MEMO_TO_SALE": 4,
+		"MODE_SERVICE":      5,
+		"MODE_CARRIER":      6,
+		"MODE_LOAN":         7,
+		"MODE_TITLE":        8,
 	}
 )
 
@@ -827,11 +1366,11 @@ func (x Mode) String() string {
 }
 
 func (Mode) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_event_proto_enumTypes[14].Descriptor()
+	return file_custody_v1_event_proto_enumTypes[22].Descriptor()
 }
 
 func (Mode) Type() protoreflect.EnumType {
-	return &file_custody_v1_event_proto_enumTypes[14]
+	return &file_custody_v1_event_proto_enumTypes[22]
 }
 
 func (x Mode) Number() protoreflect.EnumNumber {
@@ -840,7 +1379,7 @@ func (x Mode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Mode.Descriptor instead.
 func (Mode) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 type DeclineReason int32
@@ -879,11 +1418,11 @@ func (x DeclineReason) String() string {
 }
 
 func (DeclineReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_event_proto_enumTypes[15].Descriptor()
+	return file_custody_v1_event_proto_enumTypes[23].Descriptor()
 }
 
 func (DeclineReason) Type() protoreflect.EnumType {
-	return &file_custody_v1_event_proto_enumTypes[15]
+	return &file_custody_v1_event_proto_enumTypes[23]
 }
 
 func (x DeclineReason) Number() protoreflect.EnumNumber {
@@ -892,7 +1431,7 @@ func (x DeclineReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeclineReason.Descriptor instead.
 func (DeclineReason) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 type OutsideReason int32
@@ -900,7 +1439,11 @@ type OutsideReason int32
 const (
 	OutsideReason_OUTSIDE_REASON_UNSPECIFIED OutsideReason = 0
 	OutsideReason_OUTSIDE_REASON_SOLD        OutsideReason = 1 // custody and title
-	OutsideReason_OUTSIDE_REASON_MEMO        OutsideReason = 2 // custody only
+	OutsideReason_OUTSIDE_REASON_MEMO        OutsideReason = 2 // custody only, as those below
+	OutsideReason_OUTSIDE_REASON_CONSUMER    OutsideReason = 3 // custody and title, to somebody whom nothing names
+	OutsideReason_OUTSIDE_REASON_SERVICE     OutsideReason = 4
+	OutsideReason_OUTSIDE_REASON_CARRIER     OutsideReason = 5
+	OutsideReason_OUTSIDE_REASON_LOAN        OutsideReason = 6
 )
 
 // Enum value maps for OutsideReason.
@@ -909,11 +1452,19 @@ var (
 		0: "OUTSIDE_REASON_UNSPECIFIED",
 		1: "OUTSIDE_REASON_SOLD",
 		2: "OUTSIDE_REASON_MEMO",
+		3: "OUTSIDE_REASON_CONSUMER",
+		4: "OUTSIDE_REASON_SERVICE",
+		5: "OUTSIDE_REASON_CARRIER",
+		6: "OUTSIDE_REASON_LOAN",
 	}
 	OutsideReason_value = map[string]int32{
 		"OUTSIDE_REASON_UNSPECIFIED": 0,
 		"OUTSIDE_REASON_SOLD":        1,
 		"OUTSIDE_REASON_MEMO":        2,
+		"OUTSIDE_REASON_CONSUMER":    3,
+		"OUTSIDE_REASON_SERVICE":     4,
+		"OUTSIDE_REASON_CARRIER":     5,
+		"OUTSIDE_REASON_LOAN":        6,
 	}
 )
 
@@ -928,11 +1479,11 @@ func (x OutsideReason) String() string {
 }
 
 func (OutsideReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_custody_v1_event_proto_enumTypes[16].Descriptor()
+	return file_custody_v1_event_proto_enumTypes[24].Descriptor()
 }
 
 func (OutsideReason) Type() protoreflect.EnumType {
-	return &file_custody_v1_event_proto_enumTypes[16]
+	return &file_custody_v1_event_proto_enumTypes[24]
 }
 
 func (x OutsideReason) Number() protoreflect.EnumNumber {
@@ -941,7 +1492,505 @@ func (x OutsideReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OutsideReason.Descriptor instead.
 func (OutsideReason) EnumDescriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{24}
+}
+
+// Identity is how goods that come back were recognised.
+type Identity int32
+
+const (
+	Identity_IDENTITY_UNSPECIFIED    Identity = 0
+	Identity_IDENTITY_STATED         Identity = 1
+	Identity_IDENTITY_SEAL_INTACT    Identity = 2
+	Identity_IDENTITY_NUMBER_MATCHED Identity = 3 // inscription, serial or report
+	Identity_IDENTITY_EXAMINED       Identity = 4
+)
+
+// Enum value maps for Identity.
+var (
+	Identity_name = map[int32]string{
+		0: "IDENTITY_UNSPECIFIED",
+		1: "IDENTITY_STATED",
+		2: "IDENTITY_SEAL_INTACT",
+		3: "IDENTITY_NUMBER_MATCHED",
+		4: "IDENTITY_EXAMINED",
+	}
+	Identity_value = map[string]int32{
+		"IDENTITY_UNSPECIFIED":    0,
+		"IDENTITY_STATED":         1,
+		"IDENTITY_SEAL_INTACT":    2,
+		"IDENTITY_NUMBER_MATCHED": 3,
+		"IDENTITY_EXAMINED":       4,
+	}
+)
+
+func (x Identity) Enum() *Identity {
+	p := new(Identity)
+	*p = x
+	return p
+}
+
+func (x Identity) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Identity) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[25].Descriptor()
+}
+
+func (Identity) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[25]
+}
+
+func (x Identity) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Identity.Descriptor instead.
+func (Identity) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{25}
+}
+
+type DocumentKind int32
+
+const (
+	DocumentKind_DOCUMENT_KIND_UNSPECIFIED             DocumentKind = 0
+	DocumentKind_DOCUMENT_KIND_KIMBERLEY_CERTIFICATE   DocumentKind = 1
+	DocumentKind_DOCUMENT_KIND_WARRANTY                DocumentKind = 2 // WDC System of Warranties
+	DocumentKind_DOCUMENT_KIND_GRADING_REPORT          DocumentKind = 3
+	DocumentKind_DOCUMENT_KIND_ORIGIN_REPORT           DocumentKind = 4 // a laboratory's opinion from the stone alone
+	DocumentKind_DOCUMENT_KIND_ASSAY                   DocumentKind = 5
+	DocumentKind_DOCUMENT_KIND_HALLMARK                DocumentKind = 6
+	DocumentKind_DOCUMENT_KIND_TRANSFER_DOCUMENT       DocumentKind = 7 // RJC chain of custody
+	DocumentKind_DOCUMENT_KIND_DUE_DILIGENCE_STATEMENT DocumentKind = 8
+	DocumentKind_DOCUMENT_KIND_SELF_CERTIFICATION      DocumentKind = 9 // United States
+	DocumentKind_DOCUMENT_KIND_G7_CERTIFICATE          DocumentKind = 10
+	DocumentKind_DOCUMENT_KIND_LOCATION_AT_DATE        DocumentKind = 11
+	DocumentKind_DOCUMENT_KIND_SCREENING               DocumentKind = 12 // natural or lab-grown, by instrument
+	DocumentKind_DOCUMENT_KIND_AUDIT                   DocumentKind = 13
+	DocumentKind_DOCUMENT_KIND_SOURCE_MATCH            DocumentKind = 14 // matched with a scan taken at the source
+	DocumentKind_DOCUMENT_KIND_PRODUCER_RECORD         DocumentKind = 15
+	DocumentKind_DOCUMENT_KIND_INVOICE                 DocumentKind = 16
+)
+
+// Enum value maps for DocumentKind.
+var (
+	DocumentKind_name = map[int32]string{
+		0:  "DOCUMENT_KIND_UNSPECIFIED",
+		1:  "DOCUMENT_KIND_KIMBERLEY_CERTIFICATE",
+		2:  "DOCUMENT_KIND_WARRANTY",
+		3:  "DOCUMENT_KIND_GRADING_REPORT",
+		4:  "DOCUMENT_KIND_ORIGIN_REPORT",
+		5:  "DOCUMENT_KIND_ASSAY",
+		6:  "DOCUMENT_KIND_HALLMARK",
+		7:  "DOCUMENT_KIND_TRANSFER_DOCUMENT",
+		8:  "DOCUMENT_KIND_DUE_DILIGENCE_STATEMENT",
+		9:  "DOCUMENT_KIND_SELF_CERTIFICATION",
+		10: "DOCUMENT_KIND_G7_CERTIFICATE",
+		11: "DOCUMENT_KIND_LOCATION_AT_DATE",
+		12: "DOCUMENT_KIND_SCREENING",
+		13: "DOCUMENT_KIND_AUDIT",
+		14: "DOCUMENT_KIND_SOURCE_MATCH",
+		15: "DOCUMENT_KIND_PRODUCER_RECORD",
+		16: "DOCUMENT_KIND_INVOICE",
+	}
+	DocumentKind_value = map[string]int32{
+		"DOCUMENT_KIND_UNSPECIFIED":             0,
+		"DOCUMENT_KIND_KIMBERLEY_CERTIFICATE":   1,
+		"DOCUMENT_KIND_WARRANTY":                2,
+		"DOCUMENT_KIND_GRADING_REPORT":          3,
+		"DOCUMENT_KIND_ORIGIN_REPORT":           4,
+		"DOCUMENT_KIND_ASSAY":                   5,
+		"DOCUMENT_KIND_HALLMARK":                6,
+		"DOCUMENT_KIND_TRANSFER_DOCUMENT":       7,
+		"DOCUMENT_KIND_DUE_DILIGENCE_STATEMENT": 8,
+		"DOCUMENT_KIND_SELF_CERTIFICATION":      9,
+		"DOCUMENT_KIND_G7_CERTIFICATE":          10,
+		"DOCUMENT_KIND_LOCATION_AT_DATE":        11,
+		"DOCUMENT_KIND_SCREENING":               12,
+		"DOCUMENT_KIND_AUDIT":                   13,
+		"DOCUMENT_KIND_SOURCE_MATCH":            14,
+		"DOCUMENT_KIND_PRODUCER_RECORD":         15,
+		"DOCUMENT_KIND_INVOICE":                 16,
+	}
+)
+
+func (x DocumentKind) Enum() *DocumentKind {
+	p := new(DocumentKind)
+	*p = x
+	return p
+}
+
+func (x DocumentKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DocumentKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[26].Descriptor()
+}
+
+func (DocumentKind) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[26]
+}
+
+func (x DocumentKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DocumentKind.Descriptor instead.
+func (DocumentKind) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{26}
+}
+
+type Claim int32
+
+const (
+	Claim_CLAIM_UNSPECIFIED Claim = 0
+	Claim_CLAIM_IDENTITY    Claim = 1 // this is the item that the paper describes
+	Claim_CLAIM_MASS        Claim = 2
+	Claim_CLAIM_NATURE      Claim = 3
+	Claim_CLAIM_TREATMENT   Claim = 4
+	Claim_CLAIM_FINENESS    Claim = 5
+	Claim_CLAIM_ORIGIN      Claim = 6 // kind and countries
+	Claim_CLAIM_PRODUCER    Claim = 7
+	Claim_CLAIM_LOCATION    Claim = 8 // where it was on a day
+	Claim_CLAIM_CONFORMITY  Claim = 9 // produced and traded by a standard
+)
+
+// Enum value maps for Claim.
+var (
+	Claim_name = map[int32]string{
+		0: "CLAIM_UNSPECIFIED",
+		1: "CLAIM_IDENTITY",
+		2: "CLAIM_MASS",
+		3: "CLAIM_NATURE",
+		4: "CLAIM_TREATMENT",
+		5: "CLAIM_FINENESS",
+		6: "CLAIM_ORIGIN",
+		7: "CLAIM_PRODUCER",
+		8: "CLAIM_LOCATION",
+		9: "CLAIM_CONFORMITY",
+	}
+	Claim_value = map[string]int32{
+		"CLAIM_UNSPECIFIED": 0,
+		"CLAIM_IDENTITY":    1,
+		"CLAIM_MASS":        2,
+		"CLAIM_NATURE":      3,
+		"CLAIM_TREATMENT":   4,
+		"CLAIM_FINENESS":    5,
+		"CLAIM_ORIGIN":      6,
+		"CLAIM_PRODUCER":    7,
+		"CLAIM_LOCATION":    8,
+		"CLAIM_CONFORMITY":  9,
+	}
+)
+
+func (x Claim) Enum() *Claim {
+	p := new(Claim)
+	*p = x
+	return p
+}
+
+func (x Claim) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Claim) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[27].Descriptor()
+}
+
+func (Claim) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[27]
+}
+
+func (x Claim) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Claim.Descriptor instead.
+func (Claim) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{27}
+}
+
+type AttestWithdrawReason int32
+
+const (
+	AttestWithdrawReason_ATTEST_WITHDRAW_REASON_UNSPECIFIED AttestWithdrawReason = 0
+	AttestWithdrawReason_ATTEST_WITHDRAW_REASON_RETRACTED   AttestWithdrawReason = 1 // by its issuer
+	AttestWithdrawReason_ATTEST_WITHDRAW_REASON_MISTAKE     AttestWithdrawReason = 2
+	AttestWithdrawReason_ATTEST_WITHDRAW_REASON_FORGED      AttestWithdrawReason = 3
+)
+
+// Enum value maps for AttestWithdrawReason.
+var (
+	AttestWithdrawReason_name = map[int32]string{
+		0: "ATTEST_WITHDRAW_REASON_UNSPECIFIED",
+		1: "ATTEST_WITHDRAW_REASON_RETRACTED",
+		2: "ATTEST_WITHDRAW_REASON_MISTAKE",
+		3: "ATTEST_WITHDRAW_REASON_FORGED",
+	}
+	AttestWithdrawReason_value = map[string]int32{
+		"ATTEST_WITHDRAW_REASON_UNSPECIFIED": 0,
+		"ATTEST_WITHDRAW_REASON_RETRACTED":   1,
+		"ATTEST_WITHDRAW_REASON_MISTAKE":     2,
+		"ATTEST_WITHDRAW_REASON_FORGED":      3,
+	}
+)
+
+func (x AttestWithdrawReason) Enum() *AttestWithdrawReason {
+	p := new(AttestWithdrawReason)
+	*p = x
+	return p
+}
+
+func (x AttestWithdrawReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AttestWithdrawReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[28].Descriptor()
+}
+
+func (AttestWithdrawReason) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[28]
+}
+
+func (x AttestWithdrawReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AttestWithdrawReason.Descriptor instead.
+func (AttestWithdrawReason) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{28}
+}
+
+type DisputeGround int32
+
+const (
+	DisputeGround_DISPUTE_GROUND_UNSPECIFIED DisputeGround = 0
+	DisputeGround_DISPUTE_GROUND_TITLE       DisputeGround = 1
+	DisputeGround_DISPUTE_GROUND_CUSTODY     DisputeGround = 2
+	DisputeGround_DISPUTE_GROUND_IDENTITY    DisputeGround = 3
+	DisputeGround_DISPUTE_GROUND_ORIGIN      DisputeGround = 4
+	DisputeGround_DISPUTE_GROUND_NATURE      DisputeGround = 5
+)
+
+// Enum value maps for DisputeGround.
+var (
+	DisputeGround_name = map[int32]string{
+		0: "DISPUTE_GROUND_UNSPECIFIED",
+		1: "DISPUTE_GROUND_TITLE",
+		2: "DISPUTE_GROUND_CUSTODY",
+		3: "DISPUTE_GROUND_IDENTITY",
+		4: "DISPUTE_GROUND_ORIGIN",
+		5: "DISPUTE_GROUND_NATURE",
+	}
+	DisputeGround_value = map[string]int32{
+		"DISPUTE_GROUND_UNSPECIFIED": 0,
+		"DISPUTE_GROUND_TITLE":       1,
+		"DISPUTE_GROUND_CUSTODY":     2,
+		"DISPUTE_GROUND_IDENTITY":    3,
+		"DISPUTE_GROUND_ORIGIN":      4,
+		"DISPUTE_GROUND_NATURE":      5,
+	}
+)
+
+func (x DisputeGround) Enum() *DisputeGround {
+	p := new(DisputeGround)
+	*p = x
+	return p
+}
+
+func (x DisputeGround) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DisputeGround) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[29].Descriptor()
+}
+
+func (DisputeGround) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[29]
+}
+
+func (x DisputeGround) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DisputeGround.Descriptor instead.
+func (DisputeGround) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{29}
+}
+
+type RulingOutcome int32
+
+const (
+	RulingOutcome_RULING_OUTCOME_UNSPECIFIED RulingOutcome = 0
+	RulingOutcome_RULING_OUTCOME_DISMISSED   RulingOutcome = 1 // the dispute has no ground; the outside id stays the item's
+	RulingOutcome_RULING_OUTCOME_UPHELD      RulingOutcome = 2 // the dispute was right; the outside id is not the item's
+	RulingOutcome_RULING_OUTCOME_SETTLED     RulingOutcome = 3 // the opener takes it back
+)
+
+// Enum value maps for RulingOutcome.
+var (
+	RulingOutcome_name = map[int32]string{
+		0: "RULING_OUTCOME_UNSPECIFIED",
+		1: "RULING_OUTCOME_DISMISSED",
+		2: "RULING_OUTCOME_UPHELD",
+		3: "RULING_OUTCOME_SETTLED",
+	}
+	RulingOutcome_value = map[string]int32{
+		"RULING_OUTCOME_UNSPECIFIED": 0,
+		"RULING_OUTCOME_DISMISSED":   1,
+		"RULING_OUTCOME_UPHELD":      2,
+		"RULING_OUTCOME_SETTLED":     3,
+	}
+)
+
+func (x RulingOutcome) Enum() *RulingOutcome {
+	p := new(RulingOutcome)
+	*p = x
+	return p
+}
+
+func (x RulingOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RulingOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[30].Descriptor()
+}
+
+func (RulingOutcome) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[30]
+}
+
+func (x RulingOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RulingOutcome.Descriptor instead.
+func (RulingOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{30}
+}
+
+type HoldAuthority int32
+
+const (
+	HoldAuthority_HOLD_AUTHORITY_UNSPECIFIED HoldAuthority = 0
+	HoldAuthority_HOLD_AUTHORITY_COURT       HoldAuthority = 1
+	HoldAuthority_HOLD_AUTHORITY_POLICE      HoldAuthority = 2
+	HoldAuthority_HOLD_AUTHORITY_CUSTOMS     HoldAuthority = 3
+	HoldAuthority_HOLD_AUTHORITY_SANCTIONS   HoldAuthority = 4
+	HoldAuthority_HOLD_AUTHORITY_ASSOCIATION HoldAuthority = 5
+)
+
+// Enum value maps for HoldAuthority.
+var (
+	HoldAuthority_name = map[int32]string{
+		0: "HOLD_AUTHORITY_UNSPECIFIED",
+		1: "HOLD_AUTHORITY_COURT",
+		2: "HOLD_AUTHORITY_POLICE",
+		3: "HOLD_AUTHORITY_CUSTOMS",
+		4: "HOLD_AUTHORITY_SANCTIONS",
+		5: "HOLD_AUTHORITY_ASSOCIATION",
+	}
+	HoldAuthority_value = map[string]int32{
+		"HOLD_AUTHORITY_UNSPECIFIED": 0,
+		"HOLD_AUTHORITY_COURT":       1,
+		"HOLD_AUTHORITY_POLICE":      2,
+		"HOLD_AUTHORITY_CUSTOMS":     3,
+		"HOLD_AUTHORITY_SANCTIONS":   4,
+		"HOLD_AUTHORITY_ASSOCIATION": 5,
+	}
+)
+
+func (x HoldAuthority) Enum() *HoldAuthority {
+	p := new(HoldAuthority)
+	*p = x
+	return p
+}
+
+func (x HoldAuthority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (HoldAuthority) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[31].Descriptor()
+}
+
+func (HoldAuthority) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[31]
+}
+
+func (x HoldAuthority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use HoldAuthority.Descriptor instead.
+func (HoldAuthority) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{31}
+}
+
+type IncidentKind int32
+
+const (
+	IncidentKind_INCIDENT_KIND_UNSPECIFIED IncidentKind = 0
+	IncidentKind_INCIDENT_KIND_LOST        IncidentKind = 1
+	IncidentKind_INCIDENT_KIND_STOLEN      IncidentKind = 2
+	IncidentKind_INCIDENT_KIND_RECOVERED   IncidentKind = 3
+	IncidentKind_INCIDENT_KIND_DAMAGED     IncidentKind = 4
+	IncidentKind_INCIDENT_KIND_REPAIRED    IncidentKind = 5
+	IncidentKind_INCIDENT_KIND_DESTROYED   IncidentKind = 6
+)
+
+// Enum value maps for IncidentKind.
+var (
+	IncidentKind_name = map[int32]string{
+		0: "INCIDENT_KIND_UNSPECIFIED",
+		1: "INCIDENT_KIND_LOST",
+		2: "INCIDENT_KIND_STOLEN",
+		3: "INCIDENT_KIND_RECOVERED",
+		4: "INCIDENT_KIND_DAMAGED",
+		5: "INCIDENT_KIND_REPAIRED",
+		6: "INCIDENT_KIND_DESTROYED",
+	}
+	IncidentKind_value = map[string]int32{
+		"INCIDENT_KIND_UNSPECIFIED": 0,
+		"INCIDENT_KIND_LOST":        1,
+		"INCIDENT_KIND_STOLEN":      2,
+		"INCIDENT_KIND_RECOVERED":   3,
+		"INCIDENT_KIND_DAMAGED":     4,
+		"INCIDENT_KIND_REPAIRED":    5,
+		"INCIDENT_KIND_DESTROYED":   6,
+	}
+)
+
+func (x IncidentKind) Enum() *IncidentKind {
+	p := new(IncidentKind)
+	*p = x
+	return p
+}
+
+func (x IncidentKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (IncidentKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_custody_v1_event_proto_enumTypes[32].Descriptor()
+}
+
+func (IncidentKind) Type() protoreflect.EnumType {
+	return &file_custody_v1_event_proto_enumTypes[32]
+}
+
+func (x IncidentKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use IncidentKind.Descriptor instead.
+func (IncidentKind) EnumDescriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 // SignedEvent is what a client sends: the exact bytes of an Event and one
@@ -1028,12 +2077,25 @@ type Event struct {
 	//	*Event_PolicyApprove
 	//	*Event_ItemRegister
 	//	*Event_ItemVoid
+	//	*Event_Transform
+	//	*Event_Reweigh
+	//	*Event_Correct
 	//	*Event_Offer
 	//	*Event_Accept
 	//	*Event_Decline
 	//	*Event_Withdraw
 	//	*Event_Release
 	//	*Event_Reenter
+	//	*Event_Reclaim
+	//	*Event_Share
+	//	*Event_BorderCross
+	//	*Event_Attest
+	//	*Event_AttestWithdraw
+	//	*Event_Dispute
+	//	*Event_Ruling
+	//	*Event_Hold
+	//	*Event_HoldRelease
+	//	*Event_Incident
 	Body          isEvent_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1213,6 +2275,33 @@ func (x *Event) GetItemVoid() *ItemVoid {
 	return nil
 }
 
+func (x *Event) GetTransform() *Transform {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Transform); ok {
+			return x.Transform
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetReweigh() *Reweigh {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Reweigh); ok {
+			return x.Reweigh
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetCorrect() *Correct {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Correct); ok {
+			return x.Correct
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetOffer() *Offer {
 	if x != nil {
 		if x, ok := x.Body.(*Event_Offer); ok {
@@ -1267,6 +2356,96 @@ func (x *Event) GetReenter() *Reenter {
 	return nil
 }
 
+func (x *Event) GetReclaim() *Reclaim {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Reclaim); ok {
+			return x.Reclaim
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetShare() *Share {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Share); ok {
+			return x.Share
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetBorderCross() *BorderCross {
+	if x != nil {
+		if x, ok := x.Body.(*Event_BorderCross); ok {
+			return x.BorderCross
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetAttest() *Attest {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Attest); ok {
+			return x.Attest
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetAttestWithdraw() *AttestWithdraw {
+	if x != nil {
+		if x, ok := x.Body.(*Event_AttestWithdraw); ok {
+			return x.AttestWithdraw
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetDispute() *Dispute {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Dispute); ok {
+			return x.Dispute
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetRuling() *Ruling {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Ruling); ok {
+			return x.Ruling
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetHold() *Hold {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Hold); ok {
+			return x.Hold
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetHoldRelease() *HoldRelease {
+	if x != nil {
+		if x, ok := x.Body.(*Event_HoldRelease); ok {
+			return x.HoldRelease
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetIncident() *Incident {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Incident); ok {
+			return x.Incident
+		}
+	}
+	return nil
+}
+
 type isEvent_Body interface {
 	isEvent_Body()
 }
@@ -1307,6 +2486,18 @@ type Event_ItemVoid struct {
 	ItemVoid *ItemVoid `protobuf:"bytes,33,opt,name=item_void,json=itemVoid,proto3,oneof"`
 }
 
+type Event_Transform struct {
+	Transform *Transform `protobuf:"bytes,34,opt,name=transform,proto3,oneof"`
+}
+
+type Event_Reweigh struct {
+	Reweigh *Reweigh `protobuf:"bytes,35,opt,name=reweigh,proto3,oneof"`
+}
+
+type Event_Correct struct {
+	Correct *Correct `protobuf:"bytes,36,opt,name=correct,proto3,oneof"`
+}
+
 type Event_Offer struct {
 	Offer *Offer `protobuf:"bytes,40,opt,name=offer,proto3,oneof"`
 }
@@ -1331,6 +2522,46 @@ type Event_Reenter struct {
 	Reenter *Reenter `protobuf:"bytes,45,opt,name=reenter,proto3,oneof"`
 }
 
+type Event_Reclaim struct {
+	Reclaim *Reclaim `protobuf:"bytes,46,opt,name=reclaim,proto3,oneof"`
+}
+
+type Event_Share struct {
+	Share *Share `protobuf:"bytes,47,opt,name=share,proto3,oneof"`
+}
+
+type Event_BorderCross struct {
+	BorderCross *BorderCross `protobuf:"bytes,48,opt,name=border_cross,json=borderCross,proto3,oneof"`
+}
+
+type Event_Attest struct {
+	Attest *Attest `protobuf:"bytes,52,opt,name=attest,proto3,oneof"`
+}
+
+type Event_AttestWithdraw struct {
+	AttestWithdraw *AttestWithdraw `protobuf:"bytes,53,opt,name=attest_withdraw,json=attestWithdraw,proto3,oneof"`
+}
+
+type Event_Dispute struct {
+	Dispute *Dispute `protobuf:"bytes,54,opt,name=dispute,proto3,oneof"`
+}
+
+type Event_Ruling struct {
+	Ruling *Ruling `protobuf:"bytes,55,opt,name=ruling,proto3,oneof"`
+}
+
+type Event_Hold struct {
+	Hold *Hold `protobuf:"bytes,56,opt,name=hold,proto3,oneof"`
+}
+
+type Event_HoldRelease struct {
+	HoldRelease *HoldRelease `protobuf:"bytes,57,opt,name=hold_release,json=holdRelease,proto3,oneof"`
+}
+
+type Event_Incident struct {
+	Incident *Incident `protobuf:"bytes,58,opt,name=incident,proto3,oneof"`
+}
+
 func (*Event_PartyAdmit) isEvent_Body() {}
 
 func (*Event_PartySponsor) isEvent_Body() {}
@@ -1349,6 +2580,12 @@ func (*Event_ItemRegister) isEvent_Body() {}
 
 func (*Event_ItemVoid) isEvent_Body() {}
 
+func (*Event_Transform) isEvent_Body() {}
+
+func (*Event_Reweigh) isEvent_Body() {}
+
+func (*Event_Correct) isEvent_Body() {}
+
 func (*Event_Offer) isEvent_Body() {}
 
 func (*Event_Accept) isEvent_Body() {}
@@ -1360,6 +2597,26 @@ func (*Event_Withdraw) isEvent_Body() {}
 func (*Event_Release) isEvent_Body() {}
 
 func (*Event_Reenter) isEvent_Body() {}
+
+func (*Event_Reclaim) isEvent_Body() {}
+
+func (*Event_Share) isEvent_Body() {}
+
+func (*Event_BorderCross) isEvent_Body() {}
+
+func (*Event_Attest) isEvent_Body() {}
+
+func (*Event_AttestWithdraw) isEvent_Body() {}
+
+func (*Event_Dispute) isEvent_Body() {}
+
+func (*Event_Ruling) isEvent_Body() {}
+
+func (*Event_Hold) isEvent_Body() {}
+
+func (*Event_HoldRelease) isEvent_Body() {}
+
+func (*Event_Incident) isEvent_Body() {}
 
 // Group binds events of one party into all-or-none.
 type Group struct {
@@ -2001,18 +3258,128 @@ func (x *PolicyApprove) GetProposal() []byte {
 	return nil
 }
 
+// Constituent is the mass of one metal in an alloy.
+type Constituent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Metal         Metal                  `protobuf:"varint,1,opt,name=metal,proto3,enum=custody.v1.Metal" json:"metal,omitempty"`
+	Micrograms    uint64                 `protobuf:"varint,2,opt,name=micrograms,proto3" json:"micrograms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Constituent) Reset() {
+	*x = Constituent{}
+	mi := &file_custody_v1_event_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Constituent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Constituent) ProtoMessage() {}
+
+func (x *Constituent) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Constituent.ProtoReflect.Descriptor instead.
+func (*Constituent) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Constituent) GetMetal() Metal {
+	if x != nil {
+		return x.Metal
+	}
+	return Metal_METAL_UNSPECIFIED
+}
+
+func (x *Constituent) GetMicrograms() uint64 {
+	if x != nil {
+		return x.Micrograms
+	}
+	return 0
+}
+
+// Treatments are disclosed by the letters of the AGTA codes.
+type Treatments struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	List          uint32                 `protobuf:"varint,1,opt,name=list,proto3" json:"list,omitempty"`  // year of the list that the codes are of
+	Codes         []string               `protobuf:"bytes,2,rep,name=codes,proto3" json:"codes,omitempty"` // strictly ascending, such as "H"
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Treatments) Reset() {
+	*x = Treatments{}
+	mi := &file_custody_v1_event_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Treatments) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Treatments) ProtoMessage() {}
+
+func (x *Treatments) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Treatments.ProtoReflect.Descriptor instead.
+func (*Treatments) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Treatments) GetList() uint32 {
+	if x != nil {
+		return x.List
+	}
+	return 0
+}
+
+func (x *Treatments) GetCodes() []string {
+	if x != nil {
+		return x.Codes
+	}
+	return nil
+}
+
 // Mass is an integer number of micrograms (1 carat = 200,000) and how it was found.
 type Mass struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Micrograms    uint64                 `protobuf:"varint,1,opt,name=micrograms,proto3" json:"micrograms,omitempty"` // 1 to 9*10^15
-	Basis         MassBasis              `protobuf:"varint,2,opt,name=basis,proto3,enum=custody.v1.MassBasis" json:"basis,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Micrograms uint64                 `protobuf:"varint,1,opt,name=micrograms,proto3" json:"micrograms,omitempty"` // 1 to 9*10^15
+	Basis      MassBasis              `protobuf:"varint,2,opt,name=basis,proto3,enum=custody.v1.MassBasis" json:"basis,omitempty"`
+	// As it was declared: a decimal number such as 1.07, and its unit. Both or
+	// neither; they must give micrograms, halves rounded to even.
+	Declared      string `protobuf:"bytes,3,opt,name=declared,proto3" json:"declared,omitempty"`
+	Unit          Unit   `protobuf:"varint,4,opt,name=unit,proto3,enum=custody.v1.Unit" json:"unit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Mass) Reset() {
 	*x = Mass{}
-	mi := &file_custody_v1_event_proto_msgTypes[13]
+	mi := &file_custody_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +3391,7 @@ func (x *Mass) String() string {
 func (*Mass) ProtoMessage() {}
 
 func (x *Mass) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[13]
+	mi := &file_custody_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +3404,7 @@ func (x *Mass) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mass.ProtoReflect.Descriptor instead.
 func (*Mass) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Mass) GetMicrograms() uint64 {
@@ -2054,24 +3421,92 @@ func (x *Mass) GetBasis() MassBasis {
 	return MassBasis_MASS_BASIS_UNSPECIFIED
 }
 
+func (x *Mass) GetDeclared() string {
+	if x != nil {
+		return x.Declared
+	}
+	return ""
+}
+
+func (x *Mass) GetUnit() Unit {
+	if x != nil {
+		return x.Unit
+	}
+	return Unit_UNIT_UNSPECIFIED
+}
+
+// Portion is a part of goods by mass, and by count where they are counted.
+type Portion struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Micrograms    uint64                 `protobuf:"varint,1,opt,name=micrograms,proto3" json:"micrograms,omitempty"`
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Portion) Reset() {
+	*x = Portion{}
+	mi := &file_custody_v1_event_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Portion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Portion) ProtoMessage() {}
+
+func (x *Portion) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Portion.ProtoReflect.Descriptor instead.
+func (*Portion) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Portion) GetMicrograms() uint64 {
+	if x != nil {
+		return x.Micrograms
+	}
+	return 0
+}
+
+func (x *Portion) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // OriginComponent is one part of an item's mass and where it came from.
 type OriginComponent struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Micrograms uint64                 `protobuf:"varint,1,opt,name=micrograms,proto3" json:"micrograms,omitempty"`
 	Kind       OriginKind             `protobuf:"varint,2,opt,name=kind,proto3,enum=custody.v1.OriginKind" json:"kind,omitempty"`
 	// Every possible mining country, ISO 3166-1 alpha-2, strictly ascending.
-	Countries      []string       `protobuf:"bytes,3,rep,name=countries,proto3" json:"countries,omitempty"`
-	Evidence       Evidence       `protobuf:"varint,4,opt,name=evidence,proto3,enum=custody.v1.Evidence" json:"evidence,omitempty"`
-	Mine           string         `protobuf:"bytes,5,opt,name=mine,proto3" json:"mine,omitempty"`
-	Producer       string         `protobuf:"bytes,6,opt,name=producer,proto3" json:"producer,omitempty"`
-	StateOwnership StateOwnership `protobuf:"varint,7,opt,name=state_ownership,json=stateOwnership,proto3,enum=custody.v1.StateOwnership" json:"state_ownership,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	Countries       []string       `protobuf:"bytes,3,rep,name=countries,proto3" json:"countries,omitempty"`
+	Mine            string         `protobuf:"bytes,5,opt,name=mine,proto3" json:"mine,omitempty"`
+	Producer        string         `protobuf:"bytes,6,opt,name=producer,proto3" json:"producer,omitempty"`
+	StateOwnership  StateOwnership `protobuf:"varint,7,opt,name=state_ownership,json=stateOwnership,proto3,enum=custody.v1.StateOwnership" json:"state_ownership,omitempty"` // of the producer
+	OwnershipAsOfMs uint64         `protobuf:"varint,8,opt,name=ownership_as_of_ms,json=ownershipAsOfMs,proto3" json:"ownership_as_of_ms,omitempty"`                         // needed beside state_ownership
+	Metal           Metal          `protobuf:"varint,9,opt,name=metal,proto3,enum=custody.v1.Metal" json:"metal,omitempty"`                                                  // of an alloy: which metal this is a part of
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *OriginComponent) Reset() {
 	*x = OriginComponent{}
-	mi := &file_custody_v1_event_proto_msgTypes[14]
+	mi := &file_custody_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2083,7 +3518,7 @@ func (x *OriginComponent) String() string {
 func (*OriginComponent) ProtoMessage() {}
 
 func (x *OriginComponent) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[14]
+	mi := &file_custody_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2096,7 +3531,7 @@ func (x *OriginComponent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OriginComponent.ProtoReflect.Descriptor instead.
 func (*OriginComponent) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OriginComponent) GetMicrograms() uint64 {
@@ -2120,13 +3555,6 @@ func (x *OriginComponent) GetCountries() []string {
 	return nil
 }
 
-func (x *OriginComponent) GetEvidence() Evidence {
-	if x != nil {
-		return x.Evidence
-	}
-	return Evidence_EVIDENCE_UNSPECIFIED
-}
-
 func (x *OriginComponent) GetMine() string {
 	if x != nil {
 		return x.Mine
@@ -2148,6 +3576,20 @@ func (x *OriginComponent) GetStateOwnership() StateOwnership {
 	return StateOwnership_STATE_OWNERSHIP_UNSPECIFIED
 }
 
+func (x *OriginComponent) GetOwnershipAsOfMs() uint64 {
+	if x != nil {
+		return x.OwnershipAsOfMs
+	}
+	return 0
+}
+
+func (x *OriginComponent) GetMetal() Metal {
+	if x != nil {
+		return x.Metal
+	}
+	return Metal_METAL_UNSPECIFIED
+}
+
 // Description is typed; nothing in it is free text. Lengths are micrometres.
 type Description struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2163,13 +3605,14 @@ type Description struct {
 	DepthPermyriad uint32 `protobuf:"varint,9,opt,name=depth_permyriad,json=depthPermyriad,proto3" json:"depth_permyriad,omitempty"` // total depth, 1/10,000 of the width
 	TablePermyriad uint32 `protobuf:"varint,10,opt,name=table_permyriad,json=tablePermyriad,proto3" json:"table_permyriad,omitempty"`
 	PhotoSha256    []byte `protobuf:"bytes,11,opt,name=photo_sha256,json=photoSha256,proto3" json:"photo_sha256,omitempty"`
+	Growth         Growth `protobuf:"varint,12,opt,name=growth,proto3,enum=custody.v1.Growth" json:"growth,omitempty"` // lab-grown only
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Description) Reset() {
 	*x = Description{}
-	mi := &file_custody_v1_event_proto_msgTypes[15]
+	mi := &file_custody_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2181,7 +3624,7 @@ func (x *Description) String() string {
 func (*Description) ProtoMessage() {}
 
 func (x *Description) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[15]
+	mi := &file_custody_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2194,7 +3637,7 @@ func (x *Description) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Description.ProtoReflect.Descriptor instead.
 func (*Description) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Description) GetShape() string {
@@ -2274,6 +3717,13 @@ func (x *Description) GetPhotoSha256() []byte {
 	return nil
 }
 
+func (x *Description) GetGrowth() Growth {
+	if x != nil {
+		return x.Growth
+	}
+	return Growth_GROWTH_UNSPECIFIED
+}
+
 // OutsideId is a number that somebody else gave this item.
 type OutsideId struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2287,7 +3737,7 @@ type OutsideId struct {
 
 func (x *OutsideId) Reset() {
 	*x = OutsideId{}
-	mi := &file_custody_v1_event_proto_msgTypes[16]
+	mi := &file_custody_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2299,7 +3749,7 @@ func (x *OutsideId) String() string {
 func (*OutsideId) ProtoMessage() {}
 
 func (x *OutsideId) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[16]
+	mi := &file_custody_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2312,7 +3762,7 @@ func (x *OutsideId) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutsideId.ProtoReflect.Descriptor instead.
 func (*OutsideId) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *OutsideId) GetKind() OutsideIdKind {
@@ -2338,28 +3788,41 @@ func (x *OutsideId) GetNumber() string {
 
 // ItemRegister: a party states that it holds and owns goods that are new to the ledger.
 type ItemRegister struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Material    Material               `protobuf:"varint,1,opt,name=material,proto3,enum=custody.v1.Material" json:"material,omitempty"`
-	Form        Form                   `protobuf:"varint,2,opt,name=form,proto3,enum=custody.v1.Form" json:"form,omitempty"`
-	Nature      Nature                 `protobuf:"varint,3,opt,name=nature,proto3,enum=custody.v1.Nature" json:"nature,omitempty"`
-	Mass        *Mass                  `protobuf:"bytes,4,opt,name=mass,proto3" json:"mass,omitempty"`
-	Count       uint32                 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"` // pieces of a counted parcel, 2 or more; absent for a single
-	Description *Description           `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
-	Acquisition Acquisition            `protobuf:"varint,7,opt,name=acquisition,proto3,enum=custody.v1.Acquisition" json:"acquisition,omitempty"`
-	Origin      []*OriginComponent     `protobuf:"bytes,8,rep,name=origin,proto3" json:"origin,omitempty"` // sums to mass.micrograms
-	OutsideIds  []*OutsideId           `protobuf:"bytes,9,rep,name=outside_ids,json=outsideIds,proto3" json:"outside_ids,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Material Material               `protobuf:"varint,1,opt,name=material,proto3,enum=custody.v1.Material" json:"material,omitempty"`
+	Form     Form                   `protobuf:"varint,2,opt,name=form,proto3,enum=custody.v1.Form" json:"form,omitempty"`
+	Nature   Nature                 `protobuf:"varint,3,opt,name=nature,proto3,enum=custody.v1.Nature" json:"nature,omitempty"`
+	Mass     *Mass                  `protobuf:"bytes,4,opt,name=mass,proto3" json:"mass,omitempty"`
+	// Pieces: of a counted parcel 2 or more; of equal parts or pieces 2 or more; else absent.
+	Count       uint32       `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	Description *Description `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
+	Acquisition Acquisition  `protobuf:"varint,7,opt,name=acquisition,proto3,enum=custody.v1.Acquisition" json:"acquisition,omitempty"`
+	// Sums to mass.micrograms, of an alloy for each metal to what composition says.
+	// Absent for a piece: its bill has it.
+	Origin     []*OriginComponent `protobuf:"bytes,8,rep,name=origin,proto3" json:"origin,omitempty"`
+	OutsideIds []*OutsideId       `protobuf:"bytes,9,rep,name=outside_ids,json=outsideIds,proto3" json:"outside_ids,omitempty"`
 	// 16 opaque bytes, unique among the party's live registrations: makes an import resumable.
-	Reference     []byte `protobuf:"bytes,10,opt,name=reference,proto3" json:"reference,omitempty"`
-	ProcessedIn   string `protobuf:"bytes,11,opt,name=processed_in,json=processedIn,proto3" json:"processed_in,omitempty"`
-	CustomsOrigin string `protobuf:"bytes,12,opt,name=customs_origin,json=customsOrigin,proto3" json:"customs_origin,omitempty"`
-	ExportedFrom  string `protobuf:"bytes,13,opt,name=exported_from,json=exportedFrom,proto3" json:"exported_from,omitempty"`
+	Reference         []byte         `protobuf:"bytes,10,opt,name=reference,proto3" json:"reference,omitempty"`
+	ProcessedIn       string         `protobuf:"bytes,11,opt,name=processed_in,json=processedIn,proto3" json:"processed_in,omitempty"`
+	CustomsOrigin     string         `protobuf:"bytes,12,opt,name=customs_origin,json=customsOrigin,proto3" json:"customs_origin,omitempty"`
+	ExportedFrom      string         `protobuf:"bytes,13,opt,name=exported_from,json=exportedFrom,proto3" json:"exported_from,omitempty"`
+	CountBasis        CountBasis     `protobuf:"varint,14,opt,name=count_basis,json=countBasis,proto3,enum=custody.v1.CountBasis" json:"count_basis,omitempty"` // with count; absent means counted
+	Composition       []*Constituent `protobuf:"bytes,15,rep,name=composition,proto3" json:"composition,omitempty"`                                             // metals; ascending, sums to the mass
+	FinenessPermyriad uint32         `protobuf:"varint,16,opt,name=fineness_permyriad,json=finenessPermyriad,proto3" json:"fineness_permyriad,omitempty"`       // as declared; must follow from composition
+	Stage             Stage          `protobuf:"varint,17,opt,name=stage,proto3,enum=custody.v1.Stage" json:"stage,omitempty"`
+	Treatments        *Treatments    `protobuf:"bytes,18,opt,name=treatments,proto3" json:"treatments,omitempty"`
+	HsCode            string         `protobuf:"bytes,19,opt,name=hs_code,json=hsCode,proto3" json:"hs_code,omitempty"` // HS 2022, six digits of chapter 71
+	Model             Model          `protobuf:"varint,20,opt,name=model,proto3,enum=custody.v1.Model" json:"model,omitempty"`
+	// A piece: what it is made of, where the parts have no ids of their own.
+	Bill          []*BillLine `protobuf:"bytes,21,rep,name=bill,proto3" json:"bill,omitempty"`
+	EqualPieces   bool        `protobuf:"varint,22,opt,name=equal_pieces,json=equalPieces,proto3" json:"equal_pieces,omitempty"` // a counted parcel of which each piece weighs the same
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ItemRegister) Reset() {
 	*x = ItemRegister{}
-	mi := &file_custody_v1_event_proto_msgTypes[17]
+	mi := &file_custody_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2371,7 +3834,7 @@ func (x *ItemRegister) String() string {
 func (*ItemRegister) ProtoMessage() {}
 
 func (x *ItemRegister) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[17]
+	mi := &file_custody_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2384,7 +3847,7 @@ func (x *ItemRegister) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemRegister.ProtoReflect.Descriptor instead.
 func (*ItemRegister) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ItemRegister) GetMaterial() Material {
@@ -2478,6 +3941,196 @@ func (x *ItemRegister) GetExportedFrom() string {
 	return ""
 }
 
+func (x *ItemRegister) GetCountBasis() CountBasis {
+	if x != nil {
+		return x.CountBasis
+	}
+	return CountBasis_COUNT_BASIS_UNSPECIFIED
+}
+
+func (x *ItemRegister) GetComposition() []*Constituent {
+	if x != nil {
+		return x.Composition
+	}
+	return nil
+}
+
+func (x *ItemRegister) GetFinenessPermyriad() uint32 {
+	if x != nil {
+		return x.FinenessPermyriad
+	}
+	return 0
+}
+
+func (x *ItemRegister) GetStage() Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return Stage_STAGE_UNSPECIFIED
+}
+
+func (x *ItemRegister) GetTreatments() *Treatments {
+	if x != nil {
+		return x.Treatments
+	}
+	return nil
+}
+
+func (x *ItemRegister) GetHsCode() string {
+	if x != nil {
+		return x.HsCode
+	}
+	return ""
+}
+
+func (x *ItemRegister) GetModel() Model {
+	if x != nil {
+		return x.Model
+	}
+	return Model_MODEL_UNSPECIFIED
+}
+
+func (x *ItemRegister) GetBill() []*BillLine {
+	if x != nil {
+		return x.Bill
+	}
+	return nil
+}
+
+func (x *ItemRegister) GetEqualPieces() bool {
+	if x != nil {
+		return x.EqualPieces
+	}
+	return false
+}
+
+// BillLine is a part of a piece that has no id of its own, or something that a
+// change of matter adds without one.
+type BillLine struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Material    Material               `protobuf:"varint,1,opt,name=material,proto3,enum=custody.v1.Material" json:"material,omitempty"`
+	Form        Form                   `protobuf:"varint,2,opt,name=form,proto3,enum=custody.v1.Form" json:"form,omitempty"`
+	Nature      Nature                 `protobuf:"varint,3,opt,name=nature,proto3,enum=custody.v1.Nature" json:"nature,omitempty"`
+	Mass        *Mass                  `protobuf:"bytes,4,opt,name=mass,proto3" json:"mass,omitempty"`
+	Count       uint32                 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	CountBasis  CountBasis             `protobuf:"varint,6,opt,name=count_basis,json=countBasis,proto3,enum=custody.v1.CountBasis" json:"count_basis,omitempty"`
+	Description *Description           `protobuf:"bytes,7,opt,name=description,proto3" json:"description,omitempty"`
+	Composition []*Constituent         `protobuf:"bytes,8,rep,name=composition,proto3" json:"composition,omitempty"`
+	Stage       Stage                  `protobuf:"varint,9,opt,name=stage,proto3,enum=custody.v1.Stage" json:"stage,omitempty"`
+	Treatments  *Treatments            `protobuf:"bytes,10,opt,name=treatments,proto3" json:"treatments,omitempty"`
+	// Absent: unknown. Not permitted for what a change of matter adds.
+	Origin        []*OriginComponent `protobuf:"bytes,11,rep,name=origin,proto3" json:"origin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BillLine) Reset() {
+	*x = BillLine{}
+	mi := &file_custody_v1_event_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BillLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BillLine) ProtoMessage() {}
+
+func (x *BillLine) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BillLine.ProtoReflect.Descriptor instead.
+func (*BillLine) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *BillLine) GetMaterial() Material {
+	if x != nil {
+		return x.Material
+	}
+	return Material_MATERIAL_UNSPECIFIED
+}
+
+func (x *BillLine) GetForm() Form {
+	if x != nil {
+		return x.Form
+	}
+	return Form_FORM_UNSPECIFIED
+}
+
+func (x *BillLine) GetNature() Nature {
+	if x != nil {
+		return x.Nature
+	}
+	return Nature_NATURE_UNSPECIFIED
+}
+
+func (x *BillLine) GetMass() *Mass {
+	if x != nil {
+		return x.Mass
+	}
+	return nil
+}
+
+func (x *BillLine) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *BillLine) GetCountBasis() CountBasis {
+	if x != nil {
+		return x.CountBasis
+	}
+	return CountBasis_COUNT_BASIS_UNSPECIFIED
+}
+
+func (x *BillLine) GetDescription() *Description {
+	if x != nil {
+		return x.Description
+	}
+	return nil
+}
+
+func (x *BillLine) GetComposition() []*Constituent {
+	if x != nil {
+		return x.Composition
+	}
+	return nil
+}
+
+func (x *BillLine) GetStage() Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return Stage_STAGE_UNSPECIFIED
+}
+
+func (x *BillLine) GetTreatments() *Treatments {
+	if x != nil {
+		return x.Treatments
+	}
+	return nil
+}
+
+func (x *BillLine) GetOrigin() []*OriginComponent {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
 // ItemRef names the item an event moves and the last event on it.
 type ItemRef struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2489,7 +4142,7 @@ type ItemRef struct {
 
 func (x *ItemRef) Reset() {
 	*x = ItemRef{}
-	mi := &file_custody_v1_event_proto_msgTypes[18]
+	mi := &file_custody_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2501,7 +4154,7 @@ func (x *ItemRef) String() string {
 func (*ItemRef) ProtoMessage() {}
 
 func (x *ItemRef) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[18]
+	mi := &file_custody_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2514,7 +4167,7 @@ func (x *ItemRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemRef.ProtoReflect.Descriptor instead.
 func (*ItemRef) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ItemRef) GetItem() []byte {
@@ -2542,7 +4195,7 @@ type ItemVoid struct {
 
 func (x *ItemVoid) Reset() {
 	*x = ItemVoid{}
-	mi := &file_custody_v1_event_proto_msgTypes[19]
+	mi := &file_custody_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2554,7 +4207,7 @@ func (x *ItemVoid) String() string {
 func (*ItemVoid) ProtoMessage() {}
 
 func (x *ItemVoid) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[19]
+	mi := &file_custody_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2567,7 +4220,7 @@ func (x *ItemVoid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemVoid.ProtoReflect.Descriptor instead.
 func (*ItemVoid) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ItemVoid) GetItem() *ItemRef {
@@ -2584,6 +4237,705 @@ func (x *ItemVoid) GetReason() VoidReason {
 	return VoidReason_VOID_REASON_UNSPECIFIED
 }
 
+// Transform: a change of matter. Inputs end, unless the process keeps the item;
+// outputs are new items with ids of this event and their position.
+type Transform struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Process Process                `protobuf:"varint,1,opt,name=process,proto3,enum=custody.v1.Process" json:"process,omitempty"`
+	// Rework: the piece first, then what is set into it.
+	Inputs  []*ItemRef `protobuf:"bytes,2,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	Outputs []*Output  `protobuf:"bytes,3,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	// For each substance of which something was lost or weighed otherwise.
+	Balances []*Balance `protobuf:"bytes,4,rep,name=balances,proto3" json:"balances,omitempty"`
+	// Solder, master alloy, glue: origin unknown.
+	Additions     []*BillLine `protobuf:"bytes,5,rep,name=additions,proto3" json:"additions,omitempty"`
+	Removed       []*ItemRef  `protobuf:"bytes,6,rep,name=removed,proto3" json:"removed,omitempty"`       // rework: parts taken out
+	Filings       []*Filing   `protobuf:"bytes,7,rep,name=filings,proto3" json:"filings,omitempty"`       // rework: metal taken off parts
+	Treatments    *Treatments `protobuf:"bytes,8,opt,name=treatments,proto3" json:"treatments,omitempty"` // treat: what is new
+	Country       string      `protobuf:"bytes,9,opt,name=country,proto3" json:"country,omitempty"`       // where it was done
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transform) Reset() {
+	*x = Transform{}
+	mi := &file_custody_v1_event_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transform) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transform) ProtoMessage() {}
+
+func (x *Transform) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transform.ProtoReflect.Descriptor instead.
+func (*Transform) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Transform) GetProcess() Process {
+	if x != nil {
+		return x.Process
+	}
+	return Process_PROCESS_UNSPECIFIED
+}
+
+func (x *Transform) GetInputs() []*ItemRef {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+func (x *Transform) GetOutputs() []*Output {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+func (x *Transform) GetBalances() []*Balance {
+	if x != nil {
+		return x.Balances
+	}
+	return nil
+}
+
+func (x *Transform) GetAdditions() []*BillLine {
+	if x != nil {
+		return x.Additions
+	}
+	return nil
+}
+
+func (x *Transform) GetRemoved() []*ItemRef {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+func (x *Transform) GetFilings() []*Filing {
+	if x != nil {
+		return x.Filings
+	}
+	return nil
+}
+
+func (x *Transform) GetTreatments() *Treatments {
+	if x != nil {
+		return x.Treatments
+	}
+	return nil
+}
+
+func (x *Transform) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+// Output is an item that a change of matter makes.
+type Output struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Material          Material               `protobuf:"varint,1,opt,name=material,proto3,enum=custody.v1.Material" json:"material,omitempty"`
+	Form              Form                   `protobuf:"varint,2,opt,name=form,proto3,enum=custody.v1.Form" json:"form,omitempty"`
+	Nature            Nature                 `protobuf:"varint,3,opt,name=nature,proto3,enum=custody.v1.Nature" json:"nature,omitempty"`
+	Mass              *Mass                  `protobuf:"bytes,4,opt,name=mass,proto3" json:"mass,omitempty"`
+	Count             uint32                 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	CountBasis        CountBasis             `protobuf:"varint,6,opt,name=count_basis,json=countBasis,proto3,enum=custody.v1.CountBasis" json:"count_basis,omitempty"`
+	Description       *Description           `protobuf:"bytes,7,opt,name=description,proto3" json:"description,omitempty"`
+	Composition       []*Constituent         `protobuf:"bytes,8,rep,name=composition,proto3" json:"composition,omitempty"`
+	FinenessPermyriad uint32                 `protobuf:"varint,9,opt,name=fineness_permyriad,json=finenessPermyriad,proto3" json:"fineness_permyriad,omitempty"`
+	Stage             Stage                  `protobuf:"varint,10,opt,name=stage,proto3,enum=custody.v1.Stage" json:"stage,omitempty"`
+	HsCode            string                 `protobuf:"bytes,11,opt,name=hs_code,json=hsCode,proto3" json:"hs_code,omitempty"`
+	// A sorted split: how much of each origin component of the inputs, counted
+	// through from 1. All outputs or none.
+	Allocation  []*Allocation `protobuf:"bytes,12,rep,name=allocation,proto3" json:"allocation,omitempty"`
+	OutsideIds  []*OutsideId  `protobuf:"bytes,13,rep,name=outside_ids,json=outsideIds,proto3" json:"outside_ids,omitempty"`
+	Reference   []byte        `protobuf:"bytes,14,opt,name=reference,proto3" json:"reference,omitempty"`
+	EqualPieces bool          `protobuf:"varint,15,opt,name=equal_pieces,json=equalPieces,proto3" json:"equal_pieces,omitempty"`
+	// Disassemble: which line of the piece's bill this is, from 1.
+	BillLine      uint32 `protobuf:"varint,16,opt,name=bill_line,json=billLine,proto3" json:"bill_line,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Output) Reset() {
+	*x = Output{}
+	mi := &file_custody_v1_event_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Output) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Output) ProtoMessage() {}
+
+func (x *Output) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Output.ProtoReflect.Descriptor instead.
+func (*Output) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Output) GetMaterial() Material {
+	if x != nil {
+		return x.Material
+	}
+	return Material_MATERIAL_UNSPECIFIED
+}
+
+func (x *Output) GetForm() Form {
+	if x != nil {
+		return x.Form
+	}
+	return Form_FORM_UNSPECIFIED
+}
+
+func (x *Output) GetNature() Nature {
+	if x != nil {
+		return x.Nature
+	}
+	return Nature_NATURE_UNSPECIFIED
+}
+
+func (x *Output) GetMass() *Mass {
+	if x != nil {
+		return x.Mass
+	}
+	return nil
+}
+
+func (x *Output) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Output) GetCountBasis() CountBasis {
+	if x != nil {
+		return x.CountBasis
+	}
+	return CountBasis_COUNT_BASIS_UNSPECIFIED
+}
+
+func (x *Output) GetDescription() *Description {
+	if x != nil {
+		return x.Description
+	}
+	return nil
+}
+
+func (x *Output) GetComposition() []*Constituent {
+	if x != nil {
+		return x.Composition
+	}
+	return nil
+}
+
+func (x *Output) GetFinenessPermyriad() uint32 {
+	if x != nil {
+		return x.FinenessPermyriad
+	}
+	return 0
+}
+
+func (x *Output) GetStage() Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return Stage_STAGE_UNSPECIFIED
+}
+
+func (x *Output) GetHsCode() string {
+	if x != nil {
+		return x.HsCode
+	}
+	return ""
+}
+
+func (x *Output) GetAllocation() []*Allocation {
+	if x != nil {
+		return x.Allocation
+	}
+	return nil
+}
+
+func (x *Output) GetOutsideIds() []*OutsideId {
+	if x != nil {
+		return x.OutsideIds
+	}
+	return nil
+}
+
+func (x *Output) GetReference() []byte {
+	if x != nil {
+		return x.Reference
+	}
+	return nil
+}
+
+func (x *Output) GetEqualPieces() bool {
+	if x != nil {
+		return x.EqualPieces
+	}
+	return false
+}
+
+func (x *Output) GetBillLine() uint32 {
+	if x != nil {
+		return x.BillLine
+	}
+	return 0
+}
+
+type Allocation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Component     uint32                 `protobuf:"varint,1,opt,name=component,proto3" json:"component,omitempty"`
+	Micrograms    uint64                 `protobuf:"varint,2,opt,name=micrograms,proto3" json:"micrograms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Allocation) Reset() {
+	*x = Allocation{}
+	mi := &file_custody_v1_event_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Allocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Allocation) ProtoMessage() {}
+
+func (x *Allocation) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Allocation.ProtoReflect.Descriptor instead.
+func (*Allocation) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Allocation) GetComponent() uint32 {
+	if x != nil {
+		return x.Component
+	}
+	return 0
+}
+
+func (x *Allocation) GetMicrograms() uint64 {
+	if x != nil {
+		return x.Micrograms
+	}
+	return 0
+}
+
+// Balance says what of one substance is not in the outputs, and by how much the
+// scales differ: outputs + loss = inputs + gain - shortfall.
+type Balance struct {
+	state               protoimpl.MessageState `protogen:"open.v1"`
+	Material            Material               `protobuf:"varint,1,opt,name=material,proto3,enum=custody.v1.Material" json:"material,omitempty"`
+	Metal               Metal                  `protobuf:"varint,2,opt,name=metal,proto3,enum=custody.v1.Metal" json:"metal,omitempty"` // material metal only
+	LossMicrograms      uint64                 `protobuf:"varint,3,opt,name=loss_micrograms,json=lossMicrograms,proto3" json:"loss_micrograms,omitempty"`
+	GainMicrograms      uint64                 `protobuf:"varint,4,opt,name=gain_micrograms,json=gainMicrograms,proto3" json:"gain_micrograms,omitempty"`                // the scales show more
+	ShortfallMicrograms uint64                 `protobuf:"varint,5,opt,name=shortfall_micrograms,json=shortfallMicrograms,proto3" json:"shortfall_micrograms,omitempty"` // the scales show less; not beside a gain
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *Balance) Reset() {
+	*x = Balance{}
+	mi := &file_custody_v1_event_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Balance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Balance) ProtoMessage() {}
+
+func (x *Balance) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Balance.ProtoReflect.Descriptor instead.
+func (*Balance) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Balance) GetMaterial() Material {
+	if x != nil {
+		return x.Material
+	}
+	return Material_MATERIAL_UNSPECIFIED
+}
+
+func (x *Balance) GetMetal() Metal {
+	if x != nil {
+		return x.Metal
+	}
+	return Metal_METAL_UNSPECIFIED
+}
+
+func (x *Balance) GetLossMicrograms() uint64 {
+	if x != nil {
+		return x.LossMicrograms
+	}
+	return 0
+}
+
+func (x *Balance) GetGainMicrograms() uint64 {
+	if x != nil {
+		return x.GainMicrograms
+	}
+	return 0
+}
+
+func (x *Balance) GetShortfallMicrograms() uint64 {
+	if x != nil {
+		return x.ShortfallMicrograms
+	}
+	return 0
+}
+
+// Filing is metal taken off a part of a piece.
+type Filing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Item          *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Micrograms    uint64                 `protobuf:"varint,2,opt,name=micrograms,proto3" json:"micrograms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Filing) Reset() {
+	*x = Filing{}
+	mi := &file_custody_v1_event_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Filing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Filing) ProtoMessage() {}
+
+func (x *Filing) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Filing.ProtoReflect.Descriptor instead.
+func (*Filing) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Filing) GetItem() *ItemRef {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Filing) GetMicrograms() uint64 {
+	if x != nil {
+		return x.Micrograms
+	}
+	return 0
+}
+
+// Reweigh: the holder finds another mass or count, within bounds. What is known
+// of the origin keeps its totals.
+type Reweigh struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Item          *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Mass          *Mass                  `protobuf:"bytes,2,opt,name=mass,proto3" json:"mass,omitempty"`
+	Count         uint32                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"` // absent: as before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reweigh) Reset() {
+	*x = Reweigh{}
+	mi := &file_custody_v1_event_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reweigh) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reweigh) ProtoMessage() {}
+
+func (x *Reweigh) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reweigh.ProtoReflect.Descriptor instead.
+func (*Reweigh) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Reweigh) GetItem() *ItemRef {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Reweigh) GetMass() *Mass {
+	if x != nil {
+		return x.Mass
+	}
+	return nil
+}
+
+func (x *Reweigh) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Correct: the registrant corrects what it registered. The registration stays
+// readable. Countersigned by the holder if that is another party by now.
+type Correct struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Item   *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Reason CorrectReason          `protobuf:"varint,2,opt,name=reason,proto3,enum=custody.v1.CorrectReason" json:"reason,omitempty"`
+	Holder []byte                 `protobuf:"bytes,3,opt,name=holder,proto3" json:"holder,omitempty"` // the party that countersigns; absent if it is the acting one
+	// What is given replaces what was there; what is absent stays.
+	Description   *Description `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	OutsideIds    []*OutsideId `protobuf:"bytes,5,rep,name=outside_ids,json=outsideIds,proto3" json:"outside_ids,omitempty"`
+	ProcessedIn   string       `protobuf:"bytes,6,opt,name=processed_in,json=processedIn,proto3" json:"processed_in,omitempty"`
+	CustomsOrigin string       `protobuf:"bytes,7,opt,name=customs_origin,json=customsOrigin,proto3" json:"customs_origin,omitempty"`
+	ExportedFrom  string       `protobuf:"bytes,8,opt,name=exported_from,json=exportedFrom,proto3" json:"exported_from,omitempty"`
+	HsCode        string       `protobuf:"bytes,9,opt,name=hs_code,json=hsCode,proto3" json:"hs_code,omitempty"`
+	// Wider than before: more possible countries, or unknown.
+	Origin        []*OriginCorrection `protobuf:"bytes,10,rep,name=origin,proto3" json:"origin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Correct) Reset() {
+	*x = Correct{}
+	mi := &file_custody_v1_event_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Correct) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Correct) ProtoMessage() {}
+
+func (x *Correct) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Correct.ProtoReflect.Descriptor instead.
+func (*Correct) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Correct) GetItem() *ItemRef {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Correct) GetReason() CorrectReason {
+	if x != nil {
+		return x.Reason
+	}
+	return CorrectReason_CORRECT_REASON_UNSPECIFIED
+}
+
+func (x *Correct) GetHolder() []byte {
+	if x != nil {
+		return x.Holder
+	}
+	return nil
+}
+
+func (x *Correct) GetDescription() *Description {
+	if x != nil {
+		return x.Description
+	}
+	return nil
+}
+
+func (x *Correct) GetOutsideIds() []*OutsideId {
+	if x != nil {
+		return x.OutsideIds
+	}
+	return nil
+}
+
+func (x *Correct) GetProcessedIn() string {
+	if x != nil {
+		return x.ProcessedIn
+	}
+	return ""
+}
+
+func (x *Correct) GetCustomsOrigin() string {
+	if x != nil {
+		return x.CustomsOrigin
+	}
+	return ""
+}
+
+func (x *Correct) GetExportedFrom() string {
+	if x != nil {
+		return x.ExportedFrom
+	}
+	return ""
+}
+
+func (x *Correct) GetHsCode() string {
+	if x != nil {
+		return x.HsCode
+	}
+	return ""
+}
+
+func (x *Correct) GetOrigin() []*OriginCorrection {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+// OriginCorrection widens one origin component, counted from 1.
+type OriginCorrection struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Component     uint32                 `protobuf:"varint,1,opt,name=component,proto3" json:"component,omitempty"`
+	Countries     []string               `protobuf:"bytes,2,rep,name=countries,proto3" json:"countries,omitempty"` // a superset; absent: the origin is unknown
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OriginCorrection) Reset() {
+	*x = OriginCorrection{}
+	mi := &file_custody_v1_event_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OriginCorrection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OriginCorrection) ProtoMessage() {}
+
+func (x *OriginCorrection) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OriginCorrection.ProtoReflect.Descriptor instead.
+func (*OriginCorrection) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *OriginCorrection) GetComponent() uint32 {
+	if x != nil {
+		return x.Component
+	}
+	return 0
+}
+
+func (x *OriginCorrection) GetCountries() []string {
+	if x != nil {
+		return x.Countries
+	}
+	return nil
+}
+
 // Offer: holder or owner offers an item to one party.
 type Offer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2591,15 +4943,18 @@ type Offer struct {
 	To            []byte                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
 	Mode          Mode                   `protobuf:"varint,3,opt,name=mode,proto3,enum=custody.v1.Mode" json:"mode,omitempty"`
 	ExpiresAtMs   uint64                 `protobuf:"varint,4,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
-	GoodsLeft     bool                   `protobuf:"varint,5,opt,name=goods_left,json=goodsLeft,proto3" json:"goods_left,omitempty"`         // the goods are on their way already: the offer never lapses
-	MemoUntilMs   uint64                 `protobuf:"varint,6,opt,name=memo_until_ms,json=memoUntilMs,proto3" json:"memo_until_ms,omitempty"` // end of the memo term; memo only, required there
+	GoodsLeft     bool                   `protobuf:"varint,5,opt,name=goods_left,json=goodsLeft,proto3" json:"goods_left,omitempty"`   // the goods are on their way already: the offer never lapses
+	UntilMs       uint64                 `protobuf:"varint,6,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`         // end of the term; required for memo, service and loan, possible for a carrier
+	Part          *Portion               `protobuf:"bytes,7,opt,name=part,proto3" json:"part,omitempty"`                               // only this part of a parcel or bulk
+	Agent         []byte                 `protobuf:"bytes,8,opt,name=agent,proto3" json:"agent,omitempty"`                             // a party that negotiates and gets neither register
+	MayMemoOn     bool                   `protobuf:"varint,9,opt,name=may_memo_on,json=mayMemoOn,proto3" json:"may_memo_on,omitempty"` // memo: the holder may give the goods on memo itself
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_custody_v1_event_proto_msgTypes[20]
+	mi := &file_custody_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2611,7 +4966,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[20]
+	mi := &file_custody_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2624,7 +4979,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Offer) GetItem() *ItemRef {
@@ -2662,25 +5017,51 @@ func (x *Offer) GetGoodsLeft() bool {
 	return false
 }
 
-func (x *Offer) GetMemoUntilMs() uint64 {
+func (x *Offer) GetUntilMs() uint64 {
 	if x != nil {
-		return x.MemoUntilMs
+		return x.UntilMs
 	}
 	return 0
 }
 
-// Accept: the party an offer is made to receives it as a whole.
+func (x *Offer) GetPart() *Portion {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *Offer) GetAgent() []byte {
+	if x != nil {
+		return x.Agent
+	}
+	return nil
+}
+
+func (x *Offer) GetMayMemoOn() bool {
+	if x != nil {
+		return x.MayMemoOn
+	}
+	return false
+}
+
+// Accept: the party an offer is made to receives the goods.
 type Accept struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Item          *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
-	Offer         []byte                 `protobuf:"bytes,2,opt,name=offer,proto3" json:"offer,omitempty"` // event id of the offer
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Item  *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Offer []byte                 `protobuf:"bytes,2,opt,name=offer,proto3" json:"offer,omitempty"` // event id of the offer
+	From  []byte                 `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`   // the party that made it
+	// What was received, if that is not all of the item: of an offer of a part, at
+	// most the part, which becomes a new item; of an offer of the whole, less than
+	// the whole, and what is missing becomes a new item of the offerer.
+	Received      *Portion `protobuf:"bytes,4,opt,name=received,proto3" json:"received,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Accept) Reset() {
 	*x = Accept{}
-	mi := &file_custody_v1_event_proto_msgTypes[21]
+	mi := &file_custody_v1_event_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2692,7 +5073,7 @@ func (x *Accept) String() string {
 func (*Accept) ProtoMessage() {}
 
 func (x *Accept) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[21]
+	mi := &file_custody_v1_event_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2705,7 +5086,7 @@ func (x *Accept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accept.ProtoReflect.Descriptor instead.
 func (*Accept) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Accept) GetItem() *ItemRef {
@@ -2722,6 +5103,20 @@ func (x *Accept) GetOffer() []byte {
 	return nil
 }
 
+func (x *Accept) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Accept) GetReceived() *Portion {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
 // Decline: the party an offer is made to does not take it.
 type Decline struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2734,7 +5129,7 @@ type Decline struct {
 
 func (x *Decline) Reset() {
 	*x = Decline{}
-	mi := &file_custody_v1_event_proto_msgTypes[22]
+	mi := &file_custody_v1_event_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2746,7 +5141,7 @@ func (x *Decline) String() string {
 func (*Decline) ProtoMessage() {}
 
 func (x *Decline) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[22]
+	mi := &file_custody_v1_event_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2759,7 +5154,7 @@ func (x *Decline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decline.ProtoReflect.Descriptor instead.
 func (*Decline) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Decline) GetItem() *ItemRef {
@@ -2795,7 +5190,7 @@ type Withdraw struct {
 
 func (x *Withdraw) Reset() {
 	*x = Withdraw{}
-	mi := &file_custody_v1_event_proto_msgTypes[23]
+	mi := &file_custody_v1_event_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2807,7 +5202,7 @@ func (x *Withdraw) String() string {
 func (*Withdraw) ProtoMessage() {}
 
 func (x *Withdraw) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[23]
+	mi := &file_custody_v1_event_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2820,7 +5215,7 @@ func (x *Withdraw) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Withdraw.ProtoReflect.Descriptor instead.
 func (*Withdraw) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Withdraw) GetItem() *ItemRef {
@@ -2838,7 +5233,7 @@ func (x *Withdraw) GetOffer() []byte {
 }
 
 // Release: goods go to somebody who is not on the ledger. Needs a commitment to
-// the counterparty's name.
+// the counterparty's name, unless that is a consumer.
 type Release struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Item          *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
@@ -2850,7 +5245,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_custody_v1_event_proto_msgTypes[24]
+	mi := &file_custody_v1_event_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2862,7 +5257,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[24]
+	mi := &file_custody_v1_event_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2875,7 +5270,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Release) GetItem() *ItemRef {
@@ -2899,17 +5294,20 @@ func (x *Release) GetCountry() string {
 	return ""
 }
 
-// Reenter: the party that released an item has it back.
+// Reenter: the party that released an item has it back, and says anew what it is.
 type Reenter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Item          *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Identity      Identity               `protobuf:"varint,2,opt,name=identity,proto3,enum=custody.v1.Identity" json:"identity,omitempty"`
+	Mass          *Mass                  `protobuf:"bytes,3,opt,name=mass,proto3" json:"mass,omitempty"`    // as weighed now
+	Count         uint32                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"` // as counted now; absent: as before
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Reenter) Reset() {
 	*x = Reenter{}
-	mi := &file_custody_v1_event_proto_msgTypes[25]
+	mi := &file_custody_v1_event_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2921,7 +5319,7 @@ func (x *Reenter) String() string {
 func (*Reenter) ProtoMessage() {}
 
 func (x *Reenter) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_event_proto_msgTypes[25]
+	mi := &file_custody_v1_event_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2934,7 +5332,7 @@ func (x *Reenter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reenter.ProtoReflect.Descriptor instead.
 func (*Reenter) Descriptor() ([]byte, []int) {
-	return file_custody_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Reenter) GetItem() *ItemRef {
@@ -2942,6 +5340,906 @@ func (x *Reenter) GetItem() *ItemRef {
 		return x.Item
 	}
 	return nil
+}
+
+func (x *Reenter) GetIdentity() Identity {
+	if x != nil {
+		return x.Identity
+	}
+	return Identity_IDENTITY_UNSPECIFIED
+}
+
+func (x *Reenter) GetMass() *Mass {
+	if x != nil {
+		return x.Mass
+	}
+	return nil
+}
+
+func (x *Reenter) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Reclaim: the owner takes custody back after the term has ended. Countersigned
+// by an association that sponsors the holder.
+type Reclaim struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Item          *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	From          []byte                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"` // the holder
+	Association   []byte                 `protobuf:"bytes,3,opt,name=association,proto3" json:"association,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reclaim) Reset() {
+	*x = Reclaim{}
+	mi := &file_custody_v1_event_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reclaim) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reclaim) ProtoMessage() {}
+
+func (x *Reclaim) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reclaim.ProtoReflect.Descriptor instead.
+func (*Reclaim) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *Reclaim) GetItem() *ItemRef {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Reclaim) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Reclaim) GetAssociation() []byte {
+	if x != nil {
+		return x.Association
+	}
+	return nil
+}
+
+// Share: the owners agree who owns how much. Signed by a key of everybody who
+// owned or will own.
+type Share struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Item          *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Owners        []*TitlePart           `protobuf:"bytes,2,rep,name=owners,proto3" json:"owners,omitempty"`   // the managing owner first
+	Leaving       [][]byte               `protobuf:"bytes,3,rep,name=leaving,proto3" json:"leaving,omitempty"` // owners that own nothing afterwards, ascending
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Share) Reset() {
+	*x = Share{}
+	mi := &file_custody_v1_event_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Share) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Share) ProtoMessage() {}
+
+func (x *Share) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Share.ProtoReflect.Descriptor instead.
+func (*Share) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Share) GetItem() *ItemRef {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Share) GetOwners() []*TitlePart {
+	if x != nil {
+		return x.Owners
+	}
+	return nil
+}
+
+func (x *Share) GetLeaving() [][]byte {
+	if x != nil {
+		return x.Leaving
+	}
+	return nil
+}
+
+type TitlePart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Party         []byte                 `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Parts         uint32                 `protobuf:"varint,2,opt,name=parts,proto3" json:"parts,omitempty"` // of the sum over all owners
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TitlePart) Reset() {
+	*x = TitlePart{}
+	mi := &file_custody_v1_event_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TitlePart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TitlePart) ProtoMessage() {}
+
+func (x *TitlePart) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TitlePart.ProtoReflect.Descriptor instead.
+func (*TitlePart) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *TitlePart) GetParty() []byte {
+	if x != nil {
+		return x.Party
+	}
+	return nil
+}
+
+func (x *TitlePart) GetParts() uint32 {
+	if x != nil {
+		return x.Parts
+	}
+	return 0
+}
+
+// BorderCross: the holder takes goods over a border.
+type BorderCross struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Item          *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To            string                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	Certificate   []byte                 `protobuf:"bytes,4,opt,name=certificate,proto3" json:"certificate,omitempty"` // event id of the attestation of a Kimberley certificate; rough natural diamonds need it
+	HsCode        string                 `protobuf:"bytes,5,opt,name=hs_code,json=hsCode,proto3" json:"hs_code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BorderCross) Reset() {
+	*x = BorderCross{}
+	mi := &file_custody_v1_event_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BorderCross) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BorderCross) ProtoMessage() {}
+
+func (x *BorderCross) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BorderCross.ProtoReflect.Descriptor instead.
+func (*BorderCross) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *BorderCross) GetItem() *ItemRef {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *BorderCross) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *BorderCross) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *BorderCross) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *BorderCross) GetHsCode() string {
+	if x != nil {
+		return x.HsCode
+	}
+	return ""
+}
+
+// Attest: somebody has a paper about an item. It does not move the item.
+type Attest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Item  []byte                 `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"` // 20 bytes; no prev, so that nobody can stall an item
+	Kind  DocumentKind           `protobuf:"varint,2,opt,name=kind,proto3,enum=custody.v1.DocumentKind" json:"kind,omitempty"`
+	// Who issued it: a party of the ledger that is the acting one, or a name.
+	Own            bool         `protobuf:"varint,3,opt,name=own,proto3" json:"own,omitempty"`        // the acting party issues it itself
+	Issuer         string       `protobuf:"bytes,4,opt,name=issuer,proto3" json:"issuer,omitempty"`   // else: who did; the attestation is of a copy
+	Country        string       `protobuf:"bytes,5,opt,name=country,proto3" json:"country,omitempty"` // of the issuing authority; Kimberley certificate: required
+	Number         string       `protobuf:"bytes,6,opt,name=number,proto3" json:"number,omitempty"`   // capital letters and digits
+	DocumentSha256 []byte       `protobuf:"bytes,7,opt,name=document_sha256,json=documentSha256,proto3" json:"document_sha256,omitempty"`
+	IssuedMs       uint64       `protobuf:"varint,8,opt,name=issued_ms,json=issuedMs,proto3" json:"issued_ms,omitempty"`
+	ExpiresMs      uint64       `protobuf:"varint,9,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	Claims         []*ClaimMade `protobuf:"bytes,10,rep,name=claims,proto3" json:"claims,omitempty"`       // ascending by claim
+	Countries      []string     `protobuf:"bytes,11,rep,name=countries,proto3" json:"countries,omitempty"` // claim origin: the possible countries that it names
+	Producer       string       `protobuf:"bytes,12,opt,name=producer,proto3" json:"producer,omitempty"`   // claim producer
+	Quantity       *Portion     `protobuf:"bytes,13,opt,name=quantity,proto3" json:"quantity,omitempty"`   // all that the paper covers
+	Drawn          *Portion     `protobuf:"bytes,14,opt,name=drawn,proto3" json:"drawn,omitempty"`         // how much of that this item takes
+	// Found on examination: so many pieces that are of another nature than the item says.
+	FoundCount    uint32      `protobuf:"varint,15,opt,name=found_count,json=foundCount,proto3" json:"found_count,omitempty"`
+	FoundNature   Nature      `protobuf:"varint,16,opt,name=found_nature,json=foundNature,proto3,enum=custody.v1.Nature" json:"found_nature,omitempty"`
+	Treatments    *Treatments `protobuf:"bytes,17,opt,name=treatments,proto3" json:"treatments,omitempty"` // claim treatment: what was found
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attest) Reset() {
+	*x = Attest{}
+	mi := &file_custody_v1_event_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attest) ProtoMessage() {}
+
+func (x *Attest) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attest.ProtoReflect.Descriptor instead.
+func (*Attest) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Attest) GetItem() []byte {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Attest) GetKind() DocumentKind {
+	if x != nil {
+		return x.Kind
+	}
+	return DocumentKind_DOCUMENT_KIND_UNSPECIFIED
+}
+
+func (x *Attest) GetOwn() bool {
+	if x != nil {
+		return x.Own
+	}
+	return false
+}
+
+func (x *Attest) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *Attest) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *Attest) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+func (x *Attest) GetDocumentSha256() []byte {
+	if x != nil {
+		return x.DocumentSha256
+	}
+	return nil
+}
+
+func (x *Attest) GetIssuedMs() uint64 {
+	if x != nil {
+		return x.IssuedMs
+	}
+	return 0
+}
+
+func (x *Attest) GetExpiresMs() uint64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *Attest) GetClaims() []*ClaimMade {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+func (x *Attest) GetCountries() []string {
+	if x != nil {
+		return x.Countries
+	}
+	return nil
+}
+
+func (x *Attest) GetProducer() string {
+	if x != nil {
+		return x.Producer
+	}
+	return ""
+}
+
+func (x *Attest) GetQuantity() *Portion {
+	if x != nil {
+		return x.Quantity
+	}
+	return nil
+}
+
+func (x *Attest) GetDrawn() *Portion {
+	if x != nil {
+		return x.Drawn
+	}
+	return nil
+}
+
+func (x *Attest) GetFoundCount() uint32 {
+	if x != nil {
+		return x.FoundCount
+	}
+	return 0
+}
+
+func (x *Attest) GetFoundNature() Nature {
+	if x != nil {
+		return x.FoundNature
+	}
+	return Nature_NATURE_UNSPECIFIED
+}
+
+func (x *Attest) GetTreatments() *Treatments {
+	if x != nil {
+		return x.Treatments
+	}
+	return nil
+}
+
+// ClaimMade is one claim that a paper bears out.
+type ClaimMade struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Claim         Claim                  `protobuf:"varint,1,opt,name=claim,proto3,enum=custody.v1.Claim" json:"claim,omitempty"`
+	Level         Evidence               `protobuf:"varint,2,opt,name=level,proto3,enum=custody.v1.Evidence" json:"level,omitempty"` // at most what the table of SPEC.md gives the kind
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimMade) Reset() {
+	*x = ClaimMade{}
+	mi := &file_custody_v1_event_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimMade) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimMade) ProtoMessage() {}
+
+func (x *ClaimMade) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimMade.ProtoReflect.Descriptor instead.
+func (*ClaimMade) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ClaimMade) GetClaim() Claim {
+	if x != nil {
+		return x.Claim
+	}
+	return Claim_CLAIM_UNSPECIFIED
+}
+
+func (x *ClaimMade) GetLevel() Evidence {
+	if x != nil {
+		return x.Level
+	}
+	return Evidence_EVIDENCE_UNSPECIFIED
+}
+
+// AttestWithdraw: who attested takes it back, or an association does.
+type AttestWithdraw struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Item          []byte                 `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Attestation   []byte                 `protobuf:"bytes,2,opt,name=attestation,proto3" json:"attestation,omitempty"` // event id
+	Reason        AttestWithdrawReason   `protobuf:"varint,3,opt,name=reason,proto3,enum=custody.v1.AttestWithdrawReason" json:"reason,omitempty"`
+	Attestor      []byte                 `protobuf:"bytes,4,opt,name=attestor,proto3" json:"attestor,omitempty"` // who attested; absent if it is the acting party
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttestWithdraw) Reset() {
+	*x = AttestWithdraw{}
+	mi := &file_custody_v1_event_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttestWithdraw) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttestWithdraw) ProtoMessage() {}
+
+func (x *AttestWithdraw) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttestWithdraw.ProtoReflect.Descriptor instead.
+func (*AttestWithdraw) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *AttestWithdraw) GetItem() []byte {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *AttestWithdraw) GetAttestation() []byte {
+	if x != nil {
+		return x.Attestation
+	}
+	return nil
+}
+
+func (x *AttestWithdraw) GetReason() AttestWithdrawReason {
+	if x != nil {
+		return x.Reason
+	}
+	return AttestWithdrawReason_ATTEST_WITHDRAW_REASON_UNSPECIFIED
+}
+
+func (x *AttestWithdraw) GetAttestor() []byte {
+	if x != nil {
+		return x.Attestor
+	}
+	return nil
+}
+
+// Dispute: a party of the item's record, or an association, disputes something.
+type Dispute struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Item           []byte                 `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Ground         DisputeGround          `protobuf:"varint,2,opt,name=ground,proto3,enum=custody.v1.DisputeGround" json:"ground,omitempty"`
+	Event          []byte                 `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"` // what it is about, if one event
+	EvidenceSha256 []byte                 `protobuf:"bytes,4,opt,name=evidence_sha256,json=evidenceSha256,proto3" json:"evidence_sha256,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Dispute) Reset() {
+	*x = Dispute{}
+	mi := &file_custody_v1_event_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dispute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dispute) ProtoMessage() {}
+
+func (x *Dispute) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dispute.ProtoReflect.Descriptor instead.
+func (*Dispute) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *Dispute) GetItem() []byte {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Dispute) GetGround() DisputeGround {
+	if x != nil {
+		return x.Ground
+	}
+	return DisputeGround_DISPUTE_GROUND_UNSPECIFIED
+}
+
+func (x *Dispute) GetEvent() []byte {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *Dispute) GetEvidenceSha256() []byte {
+	if x != nil {
+		return x.EvidenceSha256
+	}
+	return nil
+}
+
+// Ruling: ends a dispute or says whether an outside id is the item's.
+type Ruling struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Item          []byte                 `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Dispute       []byte                 `protobuf:"bytes,2,opt,name=dispute,proto3" json:"dispute,omitempty"` // event id, or
+	OutsideId     *OutsideId             `protobuf:"bytes,3,opt,name=outside_id,json=outsideId,proto3" json:"outside_id,omitempty"`
+	Outcome       RulingOutcome          `protobuf:"varint,4,opt,name=outcome,proto3,enum=custody.v1.RulingOutcome" json:"outcome,omitempty"`
+	Second        []byte                 `protobuf:"bytes,5,opt,name=second,proto3" json:"second,omitempty"` // the association that countersigns a ruling of an association
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ruling) Reset() {
+	*x = Ruling{}
+	mi := &file_custody_v1_event_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ruling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ruling) ProtoMessage() {}
+
+func (x *Ruling) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ruling.ProtoReflect.Descriptor instead.
+func (*Ruling) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *Ruling) GetItem() []byte {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Ruling) GetDispute() []byte {
+	if x != nil {
+		return x.Dispute
+	}
+	return nil
+}
+
+func (x *Ruling) GetOutsideId() *OutsideId {
+	if x != nil {
+		return x.OutsideId
+	}
+	return nil
+}
+
+func (x *Ruling) GetOutcome() RulingOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return RulingOutcome_RULING_OUTCOME_UNSPECIFIED
+}
+
+func (x *Ruling) GetSecond() []byte {
+	if x != nil {
+		return x.Second
+	}
+	return nil
+}
+
+// Hold: an association stops an item; a second association countersigns.
+type Hold struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Item          []byte                 `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Authority     HoldAuthority          `protobuf:"varint,2,opt,name=authority,proto3,enum=custody.v1.HoldAuthority" json:"authority,omitempty"`
+	OrderSha256   []byte                 `protobuf:"bytes,3,opt,name=order_sha256,json=orderSha256,proto3" json:"order_sha256,omitempty"`
+	Second        []byte                 `protobuf:"bytes,4,opt,name=second,proto3" json:"second,omitempty"` // absent where the ledger has one association only
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hold) Reset() {
+	*x = Hold{}
+	mi := &file_custody_v1_event_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hold) ProtoMessage() {}
+
+func (x *Hold) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hold.ProtoReflect.Descriptor instead.
+func (*Hold) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *Hold) GetItem() []byte {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Hold) GetAuthority() HoldAuthority {
+	if x != nil {
+		return x.Authority
+	}
+	return HoldAuthority_HOLD_AUTHORITY_UNSPECIFIED
+}
+
+func (x *Hold) GetOrderSha256() []byte {
+	if x != nil {
+		return x.OrderSha256
+	}
+	return nil
+}
+
+func (x *Hold) GetSecond() []byte {
+	if x != nil {
+		return x.Second
+	}
+	return nil
+}
+
+// HoldRelease: ends a hold, with two signatures as well.
+type HoldRelease struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Item          []byte                 `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Hold          []byte                 `protobuf:"bytes,2,opt,name=hold,proto3" json:"hold,omitempty"` // event id
+	Second        []byte                 `protobuf:"bytes,3,opt,name=second,proto3" json:"second,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldRelease) Reset() {
+	*x = HoldRelease{}
+	mi := &file_custody_v1_event_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldRelease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldRelease) ProtoMessage() {}
+
+func (x *HoldRelease) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldRelease.ProtoReflect.Descriptor instead.
+func (*HoldRelease) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *HoldRelease) GetItem() []byte {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *HoldRelease) GetHold() []byte {
+	if x != nil {
+		return x.Hold
+	}
+	return nil
+}
+
+func (x *HoldRelease) GetSecond() []byte {
+	if x != nil {
+		return x.Second
+	}
+	return nil
+}
+
+// Incident: the holder or the managing owner reports what befell an item.
+type Incident struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Item          *ItemRef               `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	Kind          IncidentKind           `protobuf:"varint,2,opt,name=kind,proto3,enum=custody.v1.IncidentKind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Incident) Reset() {
+	*x = Incident{}
+	mi := &file_custody_v1_event_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Incident) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Incident) ProtoMessage() {}
+
+func (x *Incident) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_event_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Incident.ProtoReflect.Descriptor instead.
+func (*Incident) Descriptor() ([]byte, []int) {
+	return file_custody_v1_event_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *Incident) GetItem() *ItemRef {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Incident) GetKind() IncidentKind {
+	if x != nil {
+		return x.Kind
+	}
+	return IncidentKind_INCIDENT_KIND_UNSPECIFIED
 }
 
 var File_custody_v1_event_proto protoreflect.FileDescriptor
@@ -2954,7 +6252,7 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\x05event\x18\x01 \x01(\fR\x05event\x12\x1e\n" +
 	"\n" +
 	"signatures\x18\x02 \x03(\fR\n" +
-	"signatures\"\xe5\b\n" +
+	"signatures\"\x86\x0e\n" +
 	"\x05Event\x12\x1b\n" +
 	"\tledger_id\x18\x01 \x01(\fR\bledgerId\x12\x14\n" +
 	"\x05party\x18\x02 \x01(\fR\x05party\x12\x18\n" +
@@ -2975,13 +6273,26 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\x0epolicy_propose\x18\x15 \x01(\v2\x19.custody.v1.PolicyProposeH\x00R\rpolicyPropose\x12B\n" +
 	"\x0epolicy_approve\x18\x16 \x01(\v2\x19.custody.v1.PolicyApproveH\x00R\rpolicyApprove\x12?\n" +
 	"\ritem_register\x18  \x01(\v2\x18.custody.v1.ItemRegisterH\x00R\fitemRegister\x123\n" +
-	"\titem_void\x18! \x01(\v2\x14.custody.v1.ItemVoidH\x00R\bitemVoid\x12)\n" +
+	"\titem_void\x18! \x01(\v2\x14.custody.v1.ItemVoidH\x00R\bitemVoid\x125\n" +
+	"\ttransform\x18\" \x01(\v2\x15.custody.v1.TransformH\x00R\ttransform\x12/\n" +
+	"\areweigh\x18# \x01(\v2\x13.custody.v1.ReweighH\x00R\areweigh\x12/\n" +
+	"\acorrect\x18$ \x01(\v2\x13.custody.v1.CorrectH\x00R\acorrect\x12)\n" +
 	"\x05offer\x18( \x01(\v2\x11.custody.v1.OfferH\x00R\x05offer\x12,\n" +
 	"\x06accept\x18) \x01(\v2\x12.custody.v1.AcceptH\x00R\x06accept\x12/\n" +
 	"\adecline\x18* \x01(\v2\x13.custody.v1.DeclineH\x00R\adecline\x122\n" +
 	"\bwithdraw\x18+ \x01(\v2\x14.custody.v1.WithdrawH\x00R\bwithdraw\x12/\n" +
 	"\arelease\x18, \x01(\v2\x13.custody.v1.ReleaseH\x00R\arelease\x12/\n" +
-	"\areenter\x18- \x01(\v2\x13.custody.v1.ReenterH\x00R\areenterB\x06\n" +
+	"\areenter\x18- \x01(\v2\x13.custody.v1.ReenterH\x00R\areenter\x12/\n" +
+	"\areclaim\x18. \x01(\v2\x13.custody.v1.ReclaimH\x00R\areclaim\x12)\n" +
+	"\x05share\x18/ \x01(\v2\x11.custody.v1.ShareH\x00R\x05share\x12<\n" +
+	"\fborder_cross\x180 \x01(\v2\x17.custody.v1.BorderCrossH\x00R\vborderCross\x12,\n" +
+	"\x06attest\x184 \x01(\v2\x12.custody.v1.AttestH\x00R\x06attest\x12E\n" +
+	"\x0fattest_withdraw\x185 \x01(\v2\x1a.custody.v1.AttestWithdrawH\x00R\x0eattestWithdraw\x12/\n" +
+	"\adispute\x186 \x01(\v2\x13.custody.v1.DisputeH\x00R\adispute\x12,\n" +
+	"\x06ruling\x187 \x01(\v2\x12.custody.v1.RulingH\x00R\x06ruling\x12&\n" +
+	"\x04hold\x188 \x01(\v2\x10.custody.v1.HoldH\x00R\x04hold\x12<\n" +
+	"\fhold_release\x189 \x01(\v2\x17.custody.v1.HoldReleaseH\x00R\vholdRelease\x122\n" +
+	"\bincident\x18: \x01(\v2\x14.custody.v1.IncidentH\x00R\bincidentB\x06\n" +
 	"\x04bodyJ\x04\b\t\x10\x10\"I\n" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
@@ -3023,22 +6334,39 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\fcosigner_key\x18\x03 \x01(\fR\vcosignerKey\x12#\n" +
 	"\rstatement_key\x18\x04 \x01(\fR\fstatementKey\"+\n" +
 	"\rPolicyApprove\x12\x1a\n" +
-	"\bproposal\x18\x01 \x01(\fR\bproposal\"S\n" +
+	"\bproposal\x18\x01 \x01(\fR\bproposal\"V\n" +
+	"\vConstituent\x12'\n" +
+	"\x05metal\x18\x01 \x01(\x0e2\x11.custody.v1.MetalR\x05metal\x12\x1e\n" +
+	"\n" +
+	"micrograms\x18\x02 \x01(\x04R\n" +
+	"micrograms\"6\n" +
+	"\n" +
+	"Treatments\x12\x12\n" +
+	"\x04list\x18\x01 \x01(\rR\x04list\x12\x14\n" +
+	"\x05codes\x18\x02 \x03(\tR\x05codes\"\x95\x01\n" +
 	"\x04Mass\x12\x1e\n" +
 	"\n" +
 	"micrograms\x18\x01 \x01(\x04R\n" +
 	"micrograms\x12+\n" +
-	"\x05basis\x18\x02 \x01(\x0e2\x15.custody.v1.MassBasisR\x05basis\"\xa2\x02\n" +
+	"\x05basis\x18\x02 \x01(\x0e2\x15.custody.v1.MassBasisR\x05basis\x12\x1a\n" +
+	"\bdeclared\x18\x03 \x01(\tR\bdeclared\x12$\n" +
+	"\x04unit\x18\x04 \x01(\x0e2\x10.custody.v1.UnitR\x04unit\"?\n" +
+	"\aPortion\x12\x1e\n" +
+	"\n" +
+	"micrograms\x18\x01 \x01(\x04R\n" +
+	"micrograms\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\xcc\x02\n" +
 	"\x0fOriginComponent\x12\x1e\n" +
 	"\n" +
 	"micrograms\x18\x01 \x01(\x04R\n" +
 	"micrograms\x12*\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x16.custody.v1.OriginKindR\x04kind\x12\x1c\n" +
-	"\tcountries\x18\x03 \x03(\tR\tcountries\x120\n" +
-	"\bevidence\x18\x04 \x01(\x0e2\x14.custody.v1.EvidenceR\bevidence\x12\x12\n" +
+	"\tcountries\x18\x03 \x03(\tR\tcountries\x12\x12\n" +
 	"\x04mine\x18\x05 \x01(\tR\x04mine\x12\x1a\n" +
 	"\bproducer\x18\x06 \x01(\tR\bproducer\x12C\n" +
-	"\x0fstate_ownership\x18\a \x01(\x0e2\x1a.custody.v1.StateOwnershipR\x0estateOwnership\"\xcb\x02\n" +
+	"\x0fstate_ownership\x18\a \x01(\x0e2\x1a.custody.v1.StateOwnershipR\x0estateOwnership\x12+\n" +
+	"\x12ownership_as_of_ms\x18\b \x01(\x04R\x0fownershipAsOfMs\x12'\n" +
+	"\x05metal\x18\t \x01(\x0e2\x11.custody.v1.MetalR\x05metalJ\x04\b\x04\x10\x05\"\xf7\x02\n" +
 	"\vDescription\x12\x14\n" +
 	"\x05shape\x18\x01 \x01(\tR\x05shape\x12\x18\n" +
 	"\aspecies\x18\x02 \x01(\tR\aspecies\x12\x16\n" +
@@ -3051,11 +6379,12 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\x0fdepth_permyriad\x18\t \x01(\rR\x0edepthPermyriad\x12'\n" +
 	"\x0ftable_permyriad\x18\n" +
 	" \x01(\rR\x0etablePermyriad\x12!\n" +
-	"\fphoto_sha256\x18\v \x01(\fR\vphotoSha256\"j\n" +
+	"\fphoto_sha256\x18\v \x01(\fR\vphotoSha256\x12*\n" +
+	"\x06growth\x18\f \x01(\x0e2\x12.custody.v1.GrowthR\x06growth\"j\n" +
 	"\tOutsideId\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.custody.v1.OutsideIdKindR\x04kind\x12\x16\n" +
 	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12\x16\n" +
-	"\x06number\x18\x03 \x01(\tR\x06number\"\xbe\x04\n" +
+	"\x06number\x18\x03 \x01(\tR\x06number\"\xd1\a\n" +
 	"\fItemRegister\x120\n" +
 	"\bmaterial\x18\x01 \x01(\x0e2\x14.custody.v1.MaterialR\bmaterial\x12$\n" +
 	"\x04form\x18\x02 \x01(\x0e2\x10.custody.v1.FormR\x04form\x12*\n" +
@@ -3071,24 +6400,128 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	" \x01(\fR\treference\x12!\n" +
 	"\fprocessed_in\x18\v \x01(\tR\vprocessedIn\x12%\n" +
 	"\x0ecustoms_origin\x18\f \x01(\tR\rcustomsOrigin\x12#\n" +
-	"\rexported_from\x18\r \x01(\tR\fexportedFrom\"1\n" +
+	"\rexported_from\x18\r \x01(\tR\fexportedFrom\x127\n" +
+	"\vcount_basis\x18\x0e \x01(\x0e2\x16.custody.v1.CountBasisR\n" +
+	"countBasis\x129\n" +
+	"\vcomposition\x18\x0f \x03(\v2\x17.custody.v1.ConstituentR\vcomposition\x12-\n" +
+	"\x12fineness_permyriad\x18\x10 \x01(\rR\x11finenessPermyriad\x12'\n" +
+	"\x05stage\x18\x11 \x01(\x0e2\x11.custody.v1.StageR\x05stage\x126\n" +
+	"\n" +
+	"treatments\x18\x12 \x01(\v2\x16.custody.v1.TreatmentsR\n" +
+	"treatments\x12\x17\n" +
+	"\ahs_code\x18\x13 \x01(\tR\x06hsCode\x12'\n" +
+	"\x05model\x18\x14 \x01(\x0e2\x11.custody.v1.ModelR\x05model\x12(\n" +
+	"\x04bill\x18\x15 \x03(\v2\x14.custody.v1.BillLineR\x04bill\x12!\n" +
+	"\fequal_pieces\x18\x16 \x01(\bR\vequalPieces\"\x8f\x04\n" +
+	"\bBillLine\x120\n" +
+	"\bmaterial\x18\x01 \x01(\x0e2\x14.custody.v1.MaterialR\bmaterial\x12$\n" +
+	"\x04form\x18\x02 \x01(\x0e2\x10.custody.v1.FormR\x04form\x12*\n" +
+	"\x06nature\x18\x03 \x01(\x0e2\x12.custody.v1.NatureR\x06nature\x12$\n" +
+	"\x04mass\x18\x04 \x01(\v2\x10.custody.v1.MassR\x04mass\x12\x14\n" +
+	"\x05count\x18\x05 \x01(\rR\x05count\x127\n" +
+	"\vcount_basis\x18\x06 \x01(\x0e2\x16.custody.v1.CountBasisR\n" +
+	"countBasis\x129\n" +
+	"\vdescription\x18\a \x01(\v2\x17.custody.v1.DescriptionR\vdescription\x129\n" +
+	"\vcomposition\x18\b \x03(\v2\x17.custody.v1.ConstituentR\vcomposition\x12'\n" +
+	"\x05stage\x18\t \x01(\x0e2\x11.custody.v1.StageR\x05stage\x126\n" +
+	"\n" +
+	"treatments\x18\n" +
+	" \x01(\v2\x16.custody.v1.TreatmentsR\n" +
+	"treatments\x123\n" +
+	"\x06origin\x18\v \x03(\v2\x1b.custody.v1.OriginComponentR\x06origin\"1\n" +
 	"\aItemRef\x12\x12\n" +
 	"\x04item\x18\x01 \x01(\fR\x04item\x12\x12\n" +
 	"\x04prev\x18\x02 \x01(\fR\x04prev\"c\n" +
 	"\bItemVoid\x12'\n" +
 	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x12.\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\x16.custody.v1.VoidReasonR\x06reason\"\xcd\x01\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x16.custody.v1.VoidReasonR\x06reason\"\xa9\x03\n" +
+	"\tTransform\x12-\n" +
+	"\aprocess\x18\x01 \x01(\x0e2\x13.custody.v1.ProcessR\aprocess\x12+\n" +
+	"\x06inputs\x18\x02 \x03(\v2\x13.custody.v1.ItemRefR\x06inputs\x12,\n" +
+	"\aoutputs\x18\x03 \x03(\v2\x12.custody.v1.OutputR\aoutputs\x12/\n" +
+	"\bbalances\x18\x04 \x03(\v2\x13.custody.v1.BalanceR\bbalances\x122\n" +
+	"\tadditions\x18\x05 \x03(\v2\x14.custody.v1.BillLineR\tadditions\x12-\n" +
+	"\aremoved\x18\x06 \x03(\v2\x13.custody.v1.ItemRefR\aremoved\x12,\n" +
+	"\afilings\x18\a \x03(\v2\x12.custody.v1.FilingR\afilings\x126\n" +
+	"\n" +
+	"treatments\x18\b \x01(\v2\x16.custody.v1.TreatmentsR\n" +
+	"treatments\x12\x18\n" +
+	"\acountry\x18\t \x01(\tR\acountry\"\xb6\x05\n" +
+	"\x06Output\x120\n" +
+	"\bmaterial\x18\x01 \x01(\x0e2\x14.custody.v1.MaterialR\bmaterial\x12$\n" +
+	"\x04form\x18\x02 \x01(\x0e2\x10.custody.v1.FormR\x04form\x12*\n" +
+	"\x06nature\x18\x03 \x01(\x0e2\x12.custody.v1.NatureR\x06nature\x12$\n" +
+	"\x04mass\x18\x04 \x01(\v2\x10.custody.v1.MassR\x04mass\x12\x14\n" +
+	"\x05count\x18\x05 \x01(\rR\x05count\x127\n" +
+	"\vcount_basis\x18\x06 \x01(\x0e2\x16.custody.v1.CountBasisR\n" +
+	"countBasis\x129\n" +
+	"\vdescription\x18\a \x01(\v2\x17.custody.v1.DescriptionR\vdescription\x129\n" +
+	"\vcomposition\x18\b \x03(\v2\x17.custody.v1.ConstituentR\vcomposition\x12-\n" +
+	"\x12fineness_permyriad\x18\t \x01(\rR\x11finenessPermyriad\x12'\n" +
+	"\x05stage\x18\n" +
+	" \x01(\x0e2\x11.custody.v1.StageR\x05stage\x12\x17\n" +
+	"\ahs_code\x18\v \x01(\tR\x06hsCode\x126\n" +
+	"\n" +
+	"allocation\x18\f \x03(\v2\x16.custody.v1.AllocationR\n" +
+	"allocation\x126\n" +
+	"\voutside_ids\x18\r \x03(\v2\x15.custody.v1.OutsideIdR\n" +
+	"outsideIds\x12\x1c\n" +
+	"\treference\x18\x0e \x01(\fR\treference\x12!\n" +
+	"\fequal_pieces\x18\x0f \x01(\bR\vequalPieces\x12\x1b\n" +
+	"\tbill_line\x18\x10 \x01(\rR\bbillLine\"J\n" +
+	"\n" +
+	"Allocation\x12\x1c\n" +
+	"\tcomponent\x18\x01 \x01(\rR\tcomponent\x12\x1e\n" +
+	"\n" +
+	"micrograms\x18\x02 \x01(\x04R\n" +
+	"micrograms\"\xe9\x01\n" +
+	"\aBalance\x120\n" +
+	"\bmaterial\x18\x01 \x01(\x0e2\x14.custody.v1.MaterialR\bmaterial\x12'\n" +
+	"\x05metal\x18\x02 \x01(\x0e2\x11.custody.v1.MetalR\x05metal\x12'\n" +
+	"\x0floss_micrograms\x18\x03 \x01(\x04R\x0elossMicrograms\x12'\n" +
+	"\x0fgain_micrograms\x18\x04 \x01(\x04R\x0egainMicrograms\x121\n" +
+	"\x14shortfall_micrograms\x18\x05 \x01(\x04R\x13shortfallMicrograms\"Q\n" +
+	"\x06Filing\x12'\n" +
+	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x12\x1e\n" +
+	"\n" +
+	"micrograms\x18\x02 \x01(\x04R\n" +
+	"micrograms\"n\n" +
+	"\aReweigh\x12'\n" +
+	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x12$\n" +
+	"\x04mass\x18\x02 \x01(\v2\x10.custody.v1.MassR\x04mass\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\rR\x05count\"\xae\x03\n" +
+	"\aCorrect\x12'\n" +
+	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x121\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x19.custody.v1.CorrectReasonR\x06reason\x12\x16\n" +
+	"\x06holder\x18\x03 \x01(\fR\x06holder\x129\n" +
+	"\vdescription\x18\x04 \x01(\v2\x17.custody.v1.DescriptionR\vdescription\x126\n" +
+	"\voutside_ids\x18\x05 \x03(\v2\x15.custody.v1.OutsideIdR\n" +
+	"outsideIds\x12!\n" +
+	"\fprocessed_in\x18\x06 \x01(\tR\vprocessedIn\x12%\n" +
+	"\x0ecustoms_origin\x18\a \x01(\tR\rcustomsOrigin\x12#\n" +
+	"\rexported_from\x18\b \x01(\tR\fexportedFrom\x12\x17\n" +
+	"\ahs_code\x18\t \x01(\tR\x06hsCode\x124\n" +
+	"\x06origin\x18\n" +
+	" \x03(\v2\x1c.custody.v1.OriginCorrectionR\x06origin\"N\n" +
+	"\x10OriginCorrection\x12\x1c\n" +
+	"\tcomponent\x18\x01 \x01(\rR\tcomponent\x12\x1c\n" +
+	"\tcountries\x18\x02 \x03(\tR\tcountries\"\xa3\x02\n" +
 	"\x05Offer\x12'\n" +
 	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\fR\x02to\x12$\n" +
 	"\x04mode\x18\x03 \x01(\x0e2\x10.custody.v1.ModeR\x04mode\x12\"\n" +
 	"\rexpires_at_ms\x18\x04 \x01(\x04R\vexpiresAtMs\x12\x1d\n" +
 	"\n" +
-	"goods_left\x18\x05 \x01(\bR\tgoodsLeft\x12\"\n" +
-	"\rmemo_until_ms\x18\x06 \x01(\x04R\vmemoUntilMs\"G\n" +
+	"goods_left\x18\x05 \x01(\bR\tgoodsLeft\x12\x19\n" +
+	"\buntil_ms\x18\x06 \x01(\x04R\auntilMs\x12'\n" +
+	"\x04part\x18\a \x01(\v2\x13.custody.v1.PortionR\x04part\x12\x14\n" +
+	"\x05agent\x18\b \x01(\fR\x05agent\x12\x1e\n" +
+	"\vmay_memo_on\x18\t \x01(\bR\tmayMemoOn\"\x8c\x01\n" +
 	"\x06Accept\x12'\n" +
 	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x12\x14\n" +
-	"\x05offer\x18\x02 \x01(\fR\x05offer\"{\n" +
+	"\x05offer\x18\x02 \x01(\fR\x05offer\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\fR\x04from\x12/\n" +
+	"\breceived\x18\x04 \x01(\v2\x13.custody.v1.PortionR\breceived\"{\n" +
 	"\aDecline\x12'\n" +
 	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x12\x14\n" +
 	"\x05offer\x18\x02 \x01(\fR\x05offer\x121\n" +
@@ -3099,9 +6532,84 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\aRelease\x12'\n" +
 	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x121\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x19.custody.v1.OutsideReasonR\x06reason\x12\x18\n" +
-	"\acountry\x18\x03 \x01(\tR\acountry\"2\n" +
+	"\acountry\x18\x03 \x01(\tR\acountry\"\xa0\x01\n" +
 	"\aReenter\x12'\n" +
-	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item*\xde\x01\n" +
+	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x120\n" +
+	"\bidentity\x18\x02 \x01(\x0e2\x14.custody.v1.IdentityR\bidentity\x12$\n" +
+	"\x04mass\x18\x03 \x01(\v2\x10.custody.v1.MassR\x04mass\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\rR\x05count\"h\n" +
+	"\aReclaim\x12'\n" +
+	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\fR\x04from\x12 \n" +
+	"\vassociation\x18\x03 \x01(\fR\vassociation\"y\n" +
+	"\x05Share\x12'\n" +
+	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x12-\n" +
+	"\x06owners\x18\x02 \x03(\v2\x15.custody.v1.TitlePartR\x06owners\x12\x18\n" +
+	"\aleaving\x18\x03 \x03(\fR\aleaving\"7\n" +
+	"\tTitlePart\x12\x14\n" +
+	"\x05party\x18\x01 \x01(\fR\x05party\x12\x14\n" +
+	"\x05parts\x18\x02 \x01(\rR\x05parts\"\x95\x01\n" +
+	"\vBorderCross\x12'\n" +
+	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x12 \n" +
+	"\vcertificate\x18\x04 \x01(\fR\vcertificate\x12\x17\n" +
+	"\ahs_code\x18\x05 \x01(\tR\x06hsCode\"\xe0\x04\n" +
+	"\x06Attest\x12\x12\n" +
+	"\x04item\x18\x01 \x01(\fR\x04item\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.custody.v1.DocumentKindR\x04kind\x12\x10\n" +
+	"\x03own\x18\x03 \x01(\bR\x03own\x12\x16\n" +
+	"\x06issuer\x18\x04 \x01(\tR\x06issuer\x12\x18\n" +
+	"\acountry\x18\x05 \x01(\tR\acountry\x12\x16\n" +
+	"\x06number\x18\x06 \x01(\tR\x06number\x12'\n" +
+	"\x0fdocument_sha256\x18\a \x01(\fR\x0edocumentSha256\x12\x1b\n" +
+	"\tissued_ms\x18\b \x01(\x04R\bissuedMs\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\t \x01(\x04R\texpiresMs\x12-\n" +
+	"\x06claims\x18\n" +
+	" \x03(\v2\x15.custody.v1.ClaimMadeR\x06claims\x12\x1c\n" +
+	"\tcountries\x18\v \x03(\tR\tcountries\x12\x1a\n" +
+	"\bproducer\x18\f \x01(\tR\bproducer\x12/\n" +
+	"\bquantity\x18\r \x01(\v2\x13.custody.v1.PortionR\bquantity\x12)\n" +
+	"\x05drawn\x18\x0e \x01(\v2\x13.custody.v1.PortionR\x05drawn\x12\x1f\n" +
+	"\vfound_count\x18\x0f \x01(\rR\n" +
+	"foundCount\x125\n" +
+	"\ffound_nature\x18\x10 \x01(\x0e2\x12.custody.v1.NatureR\vfoundNature\x126\n" +
+	"\n" +
+	"treatments\x18\x11 \x01(\v2\x16.custody.v1.TreatmentsR\n" +
+	"treatments\"`\n" +
+	"\tClaimMade\x12'\n" +
+	"\x05claim\x18\x01 \x01(\x0e2\x11.custody.v1.ClaimR\x05claim\x12*\n" +
+	"\x05level\x18\x02 \x01(\x0e2\x14.custody.v1.EvidenceR\x05level\"\x9c\x01\n" +
+	"\x0eAttestWithdraw\x12\x12\n" +
+	"\x04item\x18\x01 \x01(\fR\x04item\x12 \n" +
+	"\vattestation\x18\x02 \x01(\fR\vattestation\x128\n" +
+	"\x06reason\x18\x03 \x01(\x0e2 .custody.v1.AttestWithdrawReasonR\x06reason\x12\x1a\n" +
+	"\battestor\x18\x04 \x01(\fR\battestor\"\x8f\x01\n" +
+	"\aDispute\x12\x12\n" +
+	"\x04item\x18\x01 \x01(\fR\x04item\x121\n" +
+	"\x06ground\x18\x02 \x01(\x0e2\x19.custody.v1.DisputeGroundR\x06ground\x12\x14\n" +
+	"\x05event\x18\x03 \x01(\fR\x05event\x12'\n" +
+	"\x0fevidence_sha256\x18\x04 \x01(\fR\x0eevidenceSha256\"\xb9\x01\n" +
+	"\x06Ruling\x12\x12\n" +
+	"\x04item\x18\x01 \x01(\fR\x04item\x12\x18\n" +
+	"\adispute\x18\x02 \x01(\fR\adispute\x124\n" +
+	"\n" +
+	"outside_id\x18\x03 \x01(\v2\x15.custody.v1.OutsideIdR\toutsideId\x123\n" +
+	"\aoutcome\x18\x04 \x01(\x0e2\x19.custody.v1.RulingOutcomeR\aoutcome\x12\x16\n" +
+	"\x06second\x18\x05 \x01(\fR\x06second\"\x8e\x01\n" +
+	"\x04Hold\x12\x12\n" +
+	"\x04item\x18\x01 \x01(\fR\x04item\x127\n" +
+	"\tauthority\x18\x02 \x01(\x0e2\x19.custody.v1.HoldAuthorityR\tauthority\x12!\n" +
+	"\forder_sha256\x18\x03 \x01(\fR\vorderSha256\x12\x16\n" +
+	"\x06second\x18\x04 \x01(\fR\x06second\"M\n" +
+	"\vHoldRelease\x12\x12\n" +
+	"\x04item\x18\x01 \x01(\fR\x04item\x12\x12\n" +
+	"\x04hold\x18\x02 \x01(\fR\x04hold\x12\x16\n" +
+	"\x06second\x18\x03 \x01(\fR\x06second\"a\n" +
+	"\bIncident\x12'\n" +
+	"\x04item\x18\x01 \x01(\v2\x13.custody.v1.ItemRefR\x04item\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.custody.v1.IncidentKindR\x04kind*\xa1\x02\n" +
 	"\fPrivateField\x12\x1d\n" +
 	"\x19PRIVATE_FIELD_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18PRIVATE_FIELD_LEGAL_NAME\x10\x01\x12\x17\n" +
@@ -3109,7 +6617,9 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\x15PRIVATE_FIELD_INVOICE\x10\x03\x12\x1e\n" +
 	"\x1aPRIVATE_FIELD_COUNTERPARTY\x10\x04\x12\x1d\n" +
 	"\x19PRIVATE_FIELD_DESCRIPTION\x10\x05\x12\x1e\n" +
-	"\x1aPRIVATE_FIELD_STOCK_NUMBER\x10\x06*\xb1\x01\n" +
+	"\x1aPRIVATE_FIELD_STOCK_NUMBER\x10\x06\x12\x1d\n" +
+	"\x19PRIVATE_FIELD_MEMO_NUMBER\x10\a\x12\"\n" +
+	"\x1ePRIVATE_FIELD_REPORT_REFERENCE\x10\b*\xb1\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -3131,23 +6641,83 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\x16REVOKE_REASON_REPLACED\x10\x01\x12\x16\n" +
 	"\x12REVOKE_REASON_LOST\x10\x02\x12\x1d\n" +
 	"\x19REVOKE_REASON_COMPROMISED\x10\x03\x12\x16\n" +
-	"\x12REVOKE_REASON_LEFT\x10\x04*`\n" +
+	"\x12REVOKE_REASON_LEFT\x10\x04*\x88\x01\n" +
 	"\bMaterial\x12\x18\n" +
 	"\x14MATERIAL_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10MATERIAL_DIAMOND\x10\x01\x12\x10\n" +
 	"\fMATERIAL_GEM\x10\x02\x12\x12\n" +
-	"\x0eMATERIAL_PEARL\x10\x03*F\n" +
+	"\x0eMATERIAL_PEARL\x10\x03\x12\x12\n" +
+	"\x0eMATERIAL_METAL\x10\x04\x12\x12\n" +
+	"\x0eMATERIAL_OTHER\x10\x05*t\n" +
 	"\x04Form\x12\x14\n" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vFORM_SINGLE\x10\x01\x12\x17\n" +
-	"\x13FORM_COUNTED_PARCEL\x10\x02*\x8b\x01\n" +
+	"\x13FORM_COUNTED_PARCEL\x10\x02\x12\r\n" +
+	"\tFORM_BULK\x10\x03\x12\r\n" +
+	"\tFORM_PART\x10\x04\x12\x0e\n" +
+	"\n" +
+	"FORM_PIECE\x10\x05*\x8b\x01\n" +
 	"\x06Nature\x12\x16\n" +
 	"\x12NATURE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eNATURE_NATURAL\x10\x01\x12\x14\n" +
 	"\x10NATURE_LAB_GROWN\x10\x02\x12\x13\n" +
 	"\x0fNATURE_CULTURED\x10\x03\x12\x14\n" +
 	"\x10NATURE_IMITATION\x10\x04\x12\x14\n" +
-	"\x10NATURE_COMPOSITE\x10\x05*q\n" +
+	"\x10NATURE_COMPOSITE\x10\x05*C\n" +
+	"\x05Stage\x12\x15\n" +
+	"\x11STAGE_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vSTAGE_ROUGH\x10\x01\x12\x12\n" +
+	"\x0eSTAGE_POLISHED\x10\x02*\x97\x01\n" +
+	"\x06Growth\x12\x16\n" +
+	"\x12GROWTH_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"GROWTH_CVD\x10\x01\x12\x0f\n" +
+	"\vGROWTH_HPHT\x10\x02\x12\x0f\n" +
+	"\vGROWTH_FLUX\x10\x03\x12\x17\n" +
+	"\x13GROWTH_HYDROTHERMAL\x10\x04\x12\x17\n" +
+	"\x13GROWTH_FLAME_FUSION\x10\x05\x12\x11\n" +
+	"\rGROWTH_PULLED\x10\x06*\xe9\x01\n" +
+	"\x05Metal\x12\x15\n" +
+	"\x11METAL_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"METAL_GOLD\x10\x01\x12\x10\n" +
+	"\fMETAL_SILVER\x10\x02\x12\x12\n" +
+	"\x0eMETAL_PLATINUM\x10\x03\x12\x13\n" +
+	"\x0fMETAL_PALLADIUM\x10\x04\x12\x11\n" +
+	"\rMETAL_RHODIUM\x10\x05\x12\x11\n" +
+	"\rMETAL_IRIDIUM\x10\x06\x12\x13\n" +
+	"\x0fMETAL_RUTHENIUM\x10\a\x12\x10\n" +
+	"\fMETAL_COPPER\x10\b\x12\x0e\n" +
+	"\n" +
+	"METAL_ZINC\x10\t\x12\x10\n" +
+	"\fMETAL_NICKEL\x10\n" +
+	"\x12\x0f\n" +
+	"\vMETAL_OTHER\x10\v*\xa3\x01\n" +
+	"\x05Model\x12\x15\n" +
+	"\x11MODEL_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14MODEL_BOOK_AND_CLAIM\x10\x01\x12\x16\n" +
+	"\x12MODEL_MASS_BALANCE\x10\x02\x12\x1d\n" +
+	"\x19MODEL_CONTROLLED_BLENDING\x10\x03\x12\x14\n" +
+	"\x10MODEL_SEGREGATED\x10\x04\x12\x1c\n" +
+	"\x18MODEL_IDENTITY_PRESERVED\x10\x05*]\n" +
+	"\n" +
+	"CountBasis\x12\x1b\n" +
+	"\x17COUNT_BASIS_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13COUNT_BASIS_COUNTED\x10\x01\x12\x19\n" +
+	"\x15COUNT_BASIS_ESTIMATED\x10\x02*\xc2\x01\n" +
+	"\x04Unit\x12\x14\n" +
+	"\x10UNIT_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"UNIT_CARAT\x10\x01\x12\r\n" +
+	"\tUNIT_GRAM\x10\x02\x12\x11\n" +
+	"\rUNIT_KILOGRAM\x10\x03\x12\x12\n" +
+	"\x0eUNIT_MILLIGRAM\x10\x04\x12\x13\n" +
+	"\x0fUNIT_TROY_OUNCE\x10\x05\x12\x14\n" +
+	"\x10UNIT_PENNYWEIGHT\x10\x06\x12\x14\n" +
+	"\x10UNIT_PEARL_GRAIN\x10\a\x12\x0e\n" +
+	"\n" +
+	"UNIT_MOMME\x10\b\x12\r\n" +
+	"\tUNIT_TOLA\x10\t*q\n" +
 	"\tMassBasis\x12\x1a\n" +
 	"\x16MASS_BASIS_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12MASS_BASIS_WEIGHED\x10\x01\x12\x19\n" +
@@ -3167,40 +6737,139 @@ const file_custody_v1_event_proto_rawDesc = "" +
 	"\x14ORIGIN_KIND_RECYCLED\x10\x03\x12\x19\n" +
 	"\x15ORIGIN_KIND_LAB_GROWN\x10\x04\x12\x1d\n" +
 	"\x19ORIGIN_KIND_GRANDFATHERED\x10\x05\x12\x17\n" +
-	"\x13ORIGIN_KIND_UNKNOWN\x10\x06*9\n" +
+	"\x13ORIGIN_KIND_UNKNOWN\x10\x06*\x86\x01\n" +
 	"\bEvidence\x12\x18\n" +
 	"\x14EVIDENCE_UNSPECIFIED\x10\x00\x12\x13\n" +
-	"\x0fEVIDENCE_STATED\x10\x01*\xa4\x01\n" +
+	"\x0fEVIDENCE_STATED\x10\x01\x12\x17\n" +
+	"\x13EVIDENCE_DOCUMENTED\x10\x02\x12\x15\n" +
+	"\x11EVIDENCE_EXAMINED\x10\x03\x12\x1b\n" +
+	"\x17EVIDENCE_SOURCE_MATCHED\x10\x04*\xa4\x01\n" +
 	"\x0eStateOwnership\x12\x1f\n" +
 	"\x1bSTATE_OWNERSHIP_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14STATE_OWNERSHIP_NONE\x10\x01\x12\x1c\n" +
 	"\x18STATE_OWNERSHIP_MINORITY\x10\x02\x12\x1c\n" +
 	"\x18STATE_OWNERSHIP_MAJORITY\x10\x03\x12\x1b\n" +
-	"\x17STATE_OWNERSHIP_UNKNOWN\x10\x04*x\n" +
+	"\x17STATE_OWNERSHIP_UNKNOWN\x10\x04*\xcd\x01\n" +
 	"\rOutsideIdKind\x12\x1f\n" +
 	"\x1bOUTSIDE_ID_KIND_UNSPECIFIED\x10\x00\x12%\n" +
 	"!OUTSIDE_ID_KIND_LABORATORY_REPORT\x10\x01\x12\x1f\n" +
-	"\x1bOUTSIDE_ID_KIND_INSCRIPTION\x10\x02*]\n" +
+	"\x1bOUTSIDE_ID_KIND_INSCRIPTION\x10\x02\x12\x1e\n" +
+	"\x1aOUTSIDE_ID_KIND_BAR_SERIAL\x10\x03\x12\x18\n" +
+	"\x14OUTSIDE_ID_KIND_HUID\x10\x04\x12\x19\n" +
+	"\x15OUTSIDE_ID_KIND_SGTIN\x10\x05*]\n" +
 	"\n" +
 	"VoidReason\x12\x1b\n" +
 	"\x17VOID_REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13VOID_REASON_MISTAKE\x10\x01\x12\x19\n" +
-	"\x15VOID_REASON_DUPLICATE\x10\x02*b\n" +
+	"\x15VOID_REASON_DUPLICATE\x10\x02*\xd5\x01\n" +
+	"\aProcess\x12\x17\n" +
+	"\x13PROCESS_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vPROCESS_CUT\x10\x01\x12\x11\n" +
+	"\rPROCESS_SPLIT\x10\x02\x12\x11\n" +
+	"\rPROCESS_MERGE\x10\x03\x12\x10\n" +
+	"\fPROCESS_MELT\x10\x04\x12\x12\n" +
+	"\x0ePROCESS_REFINE\x10\x05\x12\x11\n" +
+	"\rPROCESS_TREAT\x10\x06\x12\x14\n" +
+	"\x10PROCESS_ASSEMBLE\x10\a\x12\x17\n" +
+	"\x13PROCESS_DISASSEMBLE\x10\b\x12\x12\n" +
+	"\x0ePROCESS_REWORK\x10\t*v\n" +
+	"\rCorrectReason\x12\x1e\n" +
+	"\x1aCORRECT_REASON_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x1dCORRECT_REASON_INCORRECT_DATA\x10\x01\x12\"\n" +
+	"\x1eCORRECT_REASON_INCOMPLETE_DATA\x10\x02*\xa5\x01\n" +
 	"\x04Mode\x12\x14\n" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tMODE_SALE\x10\x01\x12\r\n" +
 	"\tMODE_MEMO\x10\x02\x12\x0f\n" +
 	"\vMODE_RETURN\x10\x03\x12\x15\n" +
-	"\x11MODE_MEMO_TO_SALE\x10\x04*\x95\x01\n" +
+	"\x11MODE_MEMO_TO_SALE\x10\x04\x12\x10\n" +
+	"\fMODE_SERVICE\x10\x05\x12\x10\n" +
+	"\fMODE_CARRIER\x10\x06\x12\r\n" +
+	"\tMODE_LOAN\x10\a\x12\x0e\n" +
+	"\n" +
+	"MODE_TITLE\x10\b*\x95\x01\n" +
 	"\rDeclineReason\x12\x1e\n" +
 	"\x1aDECLINE_REASON_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19DECLINE_REASON_NOT_WANTED\x10\x01\x12#\n" +
 	"\x1fDECLINE_REASON_NOT_AS_DESCRIBED\x10\x02\x12 \n" +
-	"\x1cDECLINE_REASON_NEVER_ARRIVED\x10\x03*a\n" +
+	"\x1cDECLINE_REASON_NEVER_ARRIVED\x10\x03*\xcf\x01\n" +
 	"\rOutsideReason\x12\x1e\n" +
 	"\x1aOUTSIDE_REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13OUTSIDE_REASON_SOLD\x10\x01\x12\x17\n" +
-	"\x13OUTSIDE_REASON_MEMO\x10\x02BCZAgithub.com/custodyledger/custodyledger/proto/custody/v1;custodyv1b\x06proto3"
+	"\x13OUTSIDE_REASON_MEMO\x10\x02\x12\x1b\n" +
+	"\x17OUTSIDE_REASON_CONSUMER\x10\x03\x12\x1a\n" +
+	"\x16OUTSIDE_REASON_SERVICE\x10\x04\x12\x1a\n" +
+	"\x16OUTSIDE_REASON_CARRIER\x10\x05\x12\x17\n" +
+	"\x13OUTSIDE_REASON_LOAN\x10\x06*\x87\x01\n" +
+	"\bIdentity\x12\x18\n" +
+	"\x14IDENTITY_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fIDENTITY_STATED\x10\x01\x12\x18\n" +
+	"\x14IDENTITY_SEAL_INTACT\x10\x02\x12\x1b\n" +
+	"\x17IDENTITY_NUMBER_MATCHED\x10\x03\x12\x15\n" +
+	"\x11IDENTITY_EXAMINED\x10\x04*\xba\x04\n" +
+	"\fDocumentKind\x12\x1d\n" +
+	"\x19DOCUMENT_KIND_UNSPECIFIED\x10\x00\x12'\n" +
+	"#DOCUMENT_KIND_KIMBERLEY_CERTIFICATE\x10\x01\x12\x1a\n" +
+	"\x16DOCUMENT_KIND_WARRANTY\x10\x02\x12 \n" +
+	"\x1cDOCUMENT_KIND_GRADING_REPORT\x10\x03\x12\x1f\n" +
+	"\x1bDOCUMENT_KIND_ORIGIN_REPORT\x10\x04\x12\x17\n" +
+	"\x13DOCUMENT_KIND_ASSAY\x10\x05\x12\x1a\n" +
+	"\x16DOCUMENT_KIND_HALLMARK\x10\x06\x12#\n" +
+	"\x1fDOCUMENT_KIND_TRANSFER_DOCUMENT\x10\a\x12)\n" +
+	"%DOCUMENT_KIND_DUE_DILIGENCE_STATEMENT\x10\b\x12$\n" +
+	" DOCUMENT_KIND_SELF_CERTIFICATION\x10\t\x12 \n" +
+	"\x1cDOCUMENT_KIND_G7_CERTIFICATE\x10\n" +
+	"\x12\"\n" +
+	"\x1eDOCUMENT_KIND_LOCATION_AT_DATE\x10\v\x12\x1b\n" +
+	"\x17DOCUMENT_KIND_SCREENING\x10\f\x12\x17\n" +
+	"\x13DOCUMENT_KIND_AUDIT\x10\r\x12\x1e\n" +
+	"\x1aDOCUMENT_KIND_SOURCE_MATCH\x10\x0e\x12!\n" +
+	"\x1dDOCUMENT_KIND_PRODUCER_RECORD\x10\x0f\x12\x19\n" +
+	"\x15DOCUMENT_KIND_INVOICE\x10\x10*\xcd\x01\n" +
+	"\x05Claim\x12\x15\n" +
+	"\x11CLAIM_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eCLAIM_IDENTITY\x10\x01\x12\x0e\n" +
+	"\n" +
+	"CLAIM_MASS\x10\x02\x12\x10\n" +
+	"\fCLAIM_NATURE\x10\x03\x12\x13\n" +
+	"\x0fCLAIM_TREATMENT\x10\x04\x12\x12\n" +
+	"\x0eCLAIM_FINENESS\x10\x05\x12\x10\n" +
+	"\fCLAIM_ORIGIN\x10\x06\x12\x12\n" +
+	"\x0eCLAIM_PRODUCER\x10\a\x12\x12\n" +
+	"\x0eCLAIM_LOCATION\x10\b\x12\x14\n" +
+	"\x10CLAIM_CONFORMITY\x10\t*\xab\x01\n" +
+	"\x14AttestWithdrawReason\x12&\n" +
+	"\"ATTEST_WITHDRAW_REASON_UNSPECIFIED\x10\x00\x12$\n" +
+	" ATTEST_WITHDRAW_REASON_RETRACTED\x10\x01\x12\"\n" +
+	"\x1eATTEST_WITHDRAW_REASON_MISTAKE\x10\x02\x12!\n" +
+	"\x1dATTEST_WITHDRAW_REASON_FORGED\x10\x03*\xb8\x01\n" +
+	"\rDisputeGround\x12\x1e\n" +
+	"\x1aDISPUTE_GROUND_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14DISPUTE_GROUND_TITLE\x10\x01\x12\x1a\n" +
+	"\x16DISPUTE_GROUND_CUSTODY\x10\x02\x12\x1b\n" +
+	"\x17DISPUTE_GROUND_IDENTITY\x10\x03\x12\x19\n" +
+	"\x15DISPUTE_GROUND_ORIGIN\x10\x04\x12\x19\n" +
+	"\x15DISPUTE_GROUND_NATURE\x10\x05*\x84\x01\n" +
+	"\rRulingOutcome\x12\x1e\n" +
+	"\x1aRULING_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18RULING_OUTCOME_DISMISSED\x10\x01\x12\x19\n" +
+	"\x15RULING_OUTCOME_UPHELD\x10\x02\x12\x1a\n" +
+	"\x16RULING_OUTCOME_SETTLED\x10\x03*\xbe\x01\n" +
+	"\rHoldAuthority\x12\x1e\n" +
+	"\x1aHOLD_AUTHORITY_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14HOLD_AUTHORITY_COURT\x10\x01\x12\x19\n" +
+	"\x15HOLD_AUTHORITY_POLICE\x10\x02\x12\x1a\n" +
+	"\x16HOLD_AUTHORITY_CUSTOMS\x10\x03\x12\x1c\n" +
+	"\x18HOLD_AUTHORITY_SANCTIONS\x10\x04\x12\x1e\n" +
+	"\x1aHOLD_AUTHORITY_ASSOCIATION\x10\x05*\xd0\x01\n" +
+	"\fIncidentKind\x12\x1d\n" +
+	"\x19INCIDENT_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12INCIDENT_KIND_LOST\x10\x01\x12\x18\n" +
+	"\x14INCIDENT_KIND_STOLEN\x10\x02\x12\x1b\n" +
+	"\x17INCIDENT_KIND_RECOVERED\x10\x03\x12\x19\n" +
+	"\x15INCIDENT_KIND_DAMAGED\x10\x04\x12\x1a\n" +
+	"\x16INCIDENT_KIND_REPAIRED\x10\x05\x12\x1b\n" +
+	"\x17INCIDENT_KIND_DESTROYED\x10\x06BCZAgithub.com/custodyledger/custodyledger/proto/custody/v1;custodyv1b\x06proto3"
 
 var (
 	file_custody_v1_event_proto_rawDescOnce sync.Once
@@ -3214,106 +6883,229 @@ func file_custody_v1_event_proto_rawDescGZIP() []byte {
 	return file_custody_v1_event_proto_rawDescData
 }
 
-var file_custody_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 17)
-var file_custody_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_custody_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 33)
+var file_custody_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_custody_v1_event_proto_goTypes = []any{
-	(PrivateField)(0),       // 0: custody.v1.PrivateField
-	(Role)(0),               // 1: custody.v1.Role
-	(SuspendReason)(0),      // 2: custody.v1.SuspendReason
-	(RevokeReason)(0),       // 3: custody.v1.RevokeReason
-	(Material)(0),           // 4: custody.v1.Material
-	(Form)(0),               // 5: custody.v1.Form
-	(Nature)(0),             // 6: custody.v1.Nature
-	(MassBasis)(0),          // 7: custody.v1.MassBasis
-	(Acquisition)(0),        // 8: custody.v1.Acquisition
-	(OriginKind)(0),         // 9: custody.v1.OriginKind
-	(Evidence)(0),           // 10: custody.v1.Evidence
-	(StateOwnership)(0),     // 11: custody.v1.StateOwnership
-	(OutsideIdKind)(0),      // 12: custody.v1.OutsideIdKind
-	(VoidReason)(0),         // 13: custody.v1.VoidReason
-	(Mode)(0),               // 14: custody.v1.Mode
-	(DeclineReason)(0),      // 15: custody.v1.DeclineReason
-	(OutsideReason)(0),      // 16: custody.v1.OutsideReason
-	(*SignedEvent)(nil),     // 17: custody.v1.SignedEvent
-	(*Event)(nil),           // 18: custody.v1.Event
-	(*Group)(nil),           // 19: custody.v1.Group
-	(*Commitment)(nil),      // 20: custody.v1.Commitment
-	(*Opening)(nil),         // 21: custody.v1.Opening
-	(*PartyAdmit)(nil),      // 22: custody.v1.PartyAdmit
-	(*PartySponsor)(nil),    // 23: custody.v1.PartySponsor
-	(*PartySuspend)(nil),    // 24: custody.v1.PartySuspend
-	(*KeyAdd)(nil),          // 25: custody.v1.KeyAdd
-	(*KeyRevoke)(nil),       // 26: custody.v1.KeyRevoke
-	(*PolicyPropose)(nil),   // 27: custody.v1.PolicyPropose
-	(*NodeKeys)(nil),        // 28: custody.v1.NodeKeys
-	(*PolicyApprove)(nil),   // 29: custody.v1.PolicyApprove
-	(*Mass)(nil),            // 30: custody.v1.Mass
-	(*OriginComponent)(nil), // 31: custody.v1.OriginComponent
-	(*Description)(nil),     // 32: custody.v1.Description
-	(*OutsideId)(nil),       // 33: custody.v1.OutsideId
-	(*ItemRegister)(nil),    // 34: custody.v1.ItemRegister
-	(*ItemRef)(nil),         // 35: custody.v1.ItemRef
-	(*ItemVoid)(nil),        // 36: custody.v1.ItemVoid
-	(*Offer)(nil),           // 37: custody.v1.Offer
-	(*Accept)(nil),          // 38: custody.v1.Accept
-	(*Decline)(nil),         // 39: custody.v1.Decline
-	(*Withdraw)(nil),        // 40: custody.v1.Withdraw
-	(*Release)(nil),         // 41: custody.v1.Release
-	(*Reenter)(nil),         // 42: custody.v1.Reenter
+	(PrivateField)(0),         // 0: custody.v1.PrivateField
+	(Role)(0),                 // 1: custody.v1.Role
+	(SuspendReason)(0),        // 2: custody.v1.SuspendReason
+	(RevokeReason)(0),         // 3: custody.v1.RevokeReason
+	(Material)(0),             // 4: custody.v1.Material
+	(Form)(0),                 // 5: custody.v1.Form
+	(Nature)(0),               // 6: custody.v1.Nature
+	(Stage)(0),                // 7: custody.v1.Stage
+	(Growth)(0),               // 8: custody.v1.Growth
+	(Metal)(0),                // 9: custody.v1.Metal
+	(Model)(0),                // 10: custody.v1.Model
+	(CountBasis)(0),           // 11: custody.v1.CountBasis
+	(Unit)(0),                 // 12: custody.v1.Unit
+	(MassBasis)(0),            // 13: custody.v1.MassBasis
+	(Acquisition)(0),          // 14: custody.v1.Acquisition
+	(OriginKind)(0),           // 15: custody.v1.OriginKind
+	(Evidence)(0),             // 16: custody.v1.Evidence
+	(StateOwnership)(0),       // 17: custody.v1.StateOwnership
+	(OutsideIdKind)(0),        // 18: custody.v1.OutsideIdKind
+	(VoidReason)(0),           // 19: custody.v1.VoidReason
+	(Process)(0),              // 20: custody.v1.Process
+	(CorrectReason)(0),        // 21: custody.v1.CorrectReason
+	(Mode)(0),                 // 22: custody.v1.Mode
+	(DeclineReason)(0),        // 23: custody.v1.DeclineReason
+	(OutsideReason)(0),        // 24: custody.v1.OutsideReason
+	(Identity)(0),             // 25: custody.v1.Identity
+	(DocumentKind)(0),         // 26: custody.v1.DocumentKind
+	(Claim)(0),                // 27: custody.v1.Claim
+	(AttestWithdrawReason)(0), // 28: custody.v1.AttestWithdrawReason
+	(DisputeGround)(0),        // 29: custody.v1.DisputeGround
+	(RulingOutcome)(0),        // 30: custody.v1.RulingOutcome
+	(HoldAuthority)(0),        // 31: custody.v1.HoldAuthority
+	(IncidentKind)(0),         // 32: custody.v1.IncidentKind
+	(*SignedEvent)(nil),       // 33: custody.v1.SignedEvent
+	(*Event)(nil),             // 34: custody.v1.Event
+	(*Group)(nil),             // 35: custody.v1.Group
+	(*Commitment)(nil),        // 36: custody.v1.Commitment
+	(*Opening)(nil),           // 37: custody.v1.Opening
+	(*PartyAdmit)(nil),        // 38: custody.v1.PartyAdmit
+	(*PartySponsor)(nil),      // 39: custody.v1.PartySponsor
+	(*PartySuspend)(nil),      // 40: custody.v1.PartySuspend
+	(*KeyAdd)(nil),            // 41: custody.v1.KeyAdd
+	(*KeyRevoke)(nil),         // 42: custody.v1.KeyRevoke
+	(*PolicyPropose)(nil),     // 43: custody.v1.PolicyPropose
+	(*NodeKeys)(nil),          // 44: custody.v1.NodeKeys
+	(*PolicyApprove)(nil),     // 45: custody.v1.PolicyApprove
+	(*Constituent)(nil),       // 46: custody.v1.Constituent
+	(*Treatments)(nil),        // 47: custody.v1.Treatments
+	(*Mass)(nil),              // 48: custody.v1.Mass
+	(*Portion)(nil),           // 49: custody.v1.Portion
+	(*OriginComponent)(nil),   // 50: custody.v1.OriginComponent
+	(*Description)(nil),       // 51: custody.v1.Description
+	(*OutsideId)(nil),         // 52: custody.v1.OutsideId
+	(*ItemRegister)(nil),      // 53: custody.v1.ItemRegister
+	(*BillLine)(nil),          // 54: custody.v1.BillLine
+	(*ItemRef)(nil),           // 55: custody.v1.ItemRef
+	(*ItemVoid)(nil),          // 56: custody.v1.ItemVoid
+	(*Transform)(nil),         // 57: custody.v1.Transform
+	(*Output)(nil),            // 58: custody.v1.Output
+	(*Allocation)(nil),        // 59: custody.v1.Allocation
+	(*Balance)(nil),           // 60: custody.v1.Balance
+	(*Filing)(nil),            // 61: custody.v1.Filing
+	(*Reweigh)(nil),           // 62: custody.v1.Reweigh
+	(*Correct)(nil),           // 63: custody.v1.Correct
+	(*OriginCorrection)(nil),  // 64: custody.v1.OriginCorrection
+	(*Offer)(nil),             // 65: custody.v1.Offer
+	(*Accept)(nil),            // 66: custody.v1.Accept
+	(*Decline)(nil),           // 67: custody.v1.Decline
+	(*Withdraw)(nil),          // 68: custody.v1.Withdraw
+	(*Release)(nil),           // 69: custody.v1.Release
+	(*Reenter)(nil),           // 70: custody.v1.Reenter
+	(*Reclaim)(nil),           // 71: custody.v1.Reclaim
+	(*Share)(nil),             // 72: custody.v1.Share
+	(*TitlePart)(nil),         // 73: custody.v1.TitlePart
+	(*BorderCross)(nil),       // 74: custody.v1.BorderCross
+	(*Attest)(nil),            // 75: custody.v1.Attest
+	(*ClaimMade)(nil),         // 76: custody.v1.ClaimMade
+	(*AttestWithdraw)(nil),    // 77: custody.v1.AttestWithdraw
+	(*Dispute)(nil),           // 78: custody.v1.Dispute
+	(*Ruling)(nil),            // 79: custody.v1.Ruling
+	(*Hold)(nil),              // 80: custody.v1.Hold
+	(*HoldRelease)(nil),       // 81: custody.v1.HoldRelease
+	(*Incident)(nil),          // 82: custody.v1.Incident
 }
 var file_custody_v1_event_proto_depIdxs = []int32{
-	19, // 0: custody.v1.Event.group:type_name -> custody.v1.Group
-	20, // 1: custody.v1.Event.commitments:type_name -> custody.v1.Commitment
-	22, // 2: custody.v1.Event.party_admit:type_name -> custody.v1.PartyAdmit
-	23, // 3: custody.v1.Event.party_sponsor:type_name -> custody.v1.PartySponsor
-	24, // 4: custody.v1.Event.party_suspend:type_name -> custody.v1.PartySuspend
-	25, // 5: custody.v1.Event.key_add:type_name -> custody.v1.KeyAdd
-	26, // 6: custody.v1.Event.key_revoke:type_name -> custody.v1.KeyRevoke
-	27, // 7: custody.v1.Event.policy_propose:type_name -> custody.v1.PolicyPropose
-	29, // 8: custody.v1.Event.policy_approve:type_name -> custody.v1.PolicyApprove
-	34, // 9: custody.v1.Event.item_register:type_name -> custody.v1.ItemRegister
-	36, // 10: custody.v1.Event.item_void:type_name -> custody.v1.ItemVoid
-	37, // 11: custody.v1.Event.offer:type_name -> custody.v1.Offer
-	38, // 12: custody.v1.Event.accept:type_name -> custody.v1.Accept
-	39, // 13: custody.v1.Event.decline:type_name -> custody.v1.Decline
-	40, // 14: custody.v1.Event.withdraw:type_name -> custody.v1.Withdraw
-	41, // 15: custody.v1.Event.release:type_name -> custody.v1.Release
-	42, // 16: custody.v1.Event.reenter:type_name -> custody.v1.Reenter
-	0,  // 17: custody.v1.Commitment.field:type_name -> custody.v1.PrivateField
-	0,  // 18: custody.v1.Opening.field:type_name -> custody.v1.PrivateField
-	1,  // 19: custody.v1.PartyAdmit.role:type_name -> custody.v1.Role
-	2,  // 20: custody.v1.PartySuspend.reason:type_name -> custody.v1.SuspendReason
-	3,  // 21: custody.v1.KeyRevoke.reason:type_name -> custody.v1.RevokeReason
-	28, // 22: custody.v1.PolicyPropose.node:type_name -> custody.v1.NodeKeys
-	7,  // 23: custody.v1.Mass.basis:type_name -> custody.v1.MassBasis
-	9,  // 24: custody.v1.OriginComponent.kind:type_name -> custody.v1.OriginKind
-	10, // 25: custody.v1.OriginComponent.evidence:type_name -> custody.v1.Evidence
-	11, // 26: custody.v1.OriginComponent.state_ownership:type_name -> custody.v1.StateOwnership
-	12, // 27: custody.v1.OutsideId.kind:type_name -> custody.v1.OutsideIdKind
-	4,  // 28: custody.v1.ItemRegister.material:type_name -> custody.v1.Material
-	5,  // 29: custody.v1.ItemRegister.form:type_name -> custody.v1.Form
-	6,  // 30: custody.v1.ItemRegister.nature:type_name -> custody.v1.Nature
-	30, // 31: custody.v1.ItemRegister.mass:type_name -> custody.v1.Mass
-	32, // 32: custody.v1.ItemRegister.description:type_name -> custody.v1.Description
-	8,  // 33: custody.v1.ItemRegister.acquisition:type_name -> custody.v1.Acquisition
-	31, // 34: custody.v1.ItemRegister.origin:type_name -> custody.v1.OriginComponent
-	33, // 35: custody.v1.ItemRegister.outside_ids:type_name -> custody.v1.OutsideId
-	35, // 36: custody.v1.ItemVoid.item:type_name -> custody.v1.ItemRef
-	13, // 37: custody.v1.ItemVoid.reason:type_name -> custody.v1.VoidReason
-	35, // 38: custody.v1.Offer.item:type_name -> custody.v1.ItemRef
-	14, // 39: custody.v1.Offer.mode:type_name -> custody.v1.Mode
-	35, // 40: custody.v1.Accept.item:type_name -> custody.v1.ItemRef
-	35, // 41: custody.v1.Decline.item:type_name -> custody.v1.ItemRef
-	15, // 42: custody.v1.Decline.reason:type_name -> custody.v1.DeclineReason
-	35, // 43: custody.v1.Withdraw.item:type_name -> custody.v1.ItemRef
-	35, // 44: custody.v1.Release.item:type_name -> custody.v1.ItemRef
-	16, // 45: custody.v1.Release.reason:type_name -> custody.v1.OutsideReason
-	35, // 46: custody.v1.Reenter.item:type_name -> custody.v1.ItemRef
-	47, // [47:47] is the sub-list for method output_type
-	47, // [47:47] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	35,  // 0: custody.v1.Event.group:type_name -> custody.v1.Group
+	36,  // 1: custody.v1.Event.commitments:type_name -> custody.v1.Commitment
+	38,  // 2: custody.v1.Event.party_admit:type_name -> custody.v1.PartyAdmit
+	39,  // 3: custody.v1.Event.party_sponsor:type_name -> custody.v1.PartySponsor
+	40,  // 4: custody.v1.Event.party_suspend:type_name -> custody.v1.PartySuspend
+	41,  // 5: custody.v1.Event.key_add:type_name -> custody.v1.KeyAdd
+	42,  // 6: custody.v1.Event.key_revoke:type_name -> custody.v1.KeyRevoke
+	43,  // 7: custody.v1.Event.policy_propose:type_name -> custody.v1.PolicyPropose
+	45,  // 8: custody.v1.Event.policy_approve:type_name -> custody.v1.PolicyApprove
+	53,  // 9: custody.v1.Event.item_register:type_name -> custody.v1.ItemRegister
+	56,  // 10: custody.v1.Event.item_void:type_name -> custody.v1.ItemVoid
+	57,  // 11: custody.v1.Event.transform:type_name -> custody.v1.Transform
+	62,  // 12: custody.v1.Event.reweigh:type_name -> custody.v1.Reweigh
+	63,  // 13: custody.v1.Event.correct:type_name -> custody.v1.Correct
+	65,  // 14: custody.v1.Event.offer:type_name -> custody.v1.Offer
+	66,  // 15: custody.v1.Event.accept:type_name -> custody.v1.Accept
+	67,  // 16: custody.v1.Event.decline:type_name -> custody.v1.Decline
+	68,  // 17: custody.v1.Event.withdraw:type_name -> custody.v1.Withdraw
+	69,  // 18: custody.v1.Event.release:type_name -> custody.v1.Release
+	70,  // 19: custody.v1.Event.reenter:type_name -> custody.v1.Reenter
+	71,  // 20: custody.v1.Event.reclaim:type_name -> custody.v1.Reclaim
+	72,  // 21: custody.v1.Event.share:type_name -> custody.v1.Share
+	74,  // 22: custody.v1.Event.border_cross:type_name -> custody.v1.BorderCross
+	75,  // 23: custody.v1.Event.attest:type_name -> custody.v1.Attest
+	77,  // 24: custody.v1.Event.attest_withdraw:type_name -> custody.v1.AttestWithdraw
+	78,  // 25: custody.v1.Event.dispute:type_name -> custody.v1.Dispute
+	79,  // 26: custody.v1.Event.ruling:type_name -> custody.v1.Ruling
+	80,  // 27: custody.v1.Event.hold:type_name -> custody.v1.Hold
+	81,  // 28: custody.v1.Event.hold_release:type_name -> custody.v1.HoldRelease
+	82,  // 29: custody.v1.Event.incident:type_name -> custody.v1.Incident
+	0,   // 30: custody.v1.Commitment.field:type_name -> custody.v1.PrivateField
+	0,   // 31: custody.v1.Opening.field:type_name -> custody.v1.PrivateField
+	1,   // 32: custody.v1.PartyAdmit.role:type_name -> custody.v1.Role
+	2,   // 33: custody.v1.PartySuspend.reason:type_name -> custody.v1.SuspendReason
+	3,   // 34: custody.v1.KeyRevoke.reason:type_name -> custody.v1.RevokeReason
+	44,  // 35: custody.v1.PolicyPropose.node:type_name -> custody.v1.NodeKeys
+	9,   // 36: custody.v1.Constituent.metal:type_name -> custody.v1.Metal
+	13,  // 37: custody.v1.Mass.basis:type_name -> custody.v1.MassBasis
+	12,  // 38: custody.v1.Mass.unit:type_name -> custody.v1.Unit
+	15,  // 39: custody.v1.OriginComponent.kind:type_name -> custody.v1.OriginKind
+	17,  // 40: custody.v1.OriginComponent.state_ownership:type_name -> custody.v1.StateOwnership
+	9,   // 41: custody.v1.OriginComponent.metal:type_name -> custody.v1.Metal
+	8,   // 42: custody.v1.Description.growth:type_name -> custody.v1.Growth
+	18,  // 43: custody.v1.OutsideId.kind:type_name -> custody.v1.OutsideIdKind
+	4,   // 44: custody.v1.ItemRegister.material:type_name -> custody.v1.Material
+	5,   // 45: custody.v1.ItemRegister.form:type_name -> custody.v1.Form
+	6,   // 46: custody.v1.ItemRegister.nature:type_name -> custody.v1.Nature
+	48,  // 47: custody.v1.ItemRegister.mass:type_name -> custody.v1.Mass
+	51,  // 48: custody.v1.ItemRegister.description:type_name -> custody.v1.Description
+	14,  // 49: custody.v1.ItemRegister.acquisition:type_name -> custody.v1.Acquisition
+	50,  // 50: custody.v1.ItemRegister.origin:type_name -> custody.v1.OriginComponent
+	52,  // 51: custody.v1.ItemRegister.outside_ids:type_name -> custody.v1.OutsideId
+	11,  // 52: custody.v1.ItemRegister.count_basis:type_name -> custody.v1.CountBasis
+	46,  // 53: custody.v1.ItemRegister.composition:type_name -> custody.v1.Constituent
+	7,   // 54: custody.v1.ItemRegister.stage:type_name -> custody.v1.Stage
+	47,  // 55: custody.v1.ItemRegister.treatments:type_name -> custody.v1.Treatments
+	10,  // 56: custody.v1.ItemRegister.model:type_name -> custody.v1.Model
+	54,  // 57: custody.v1.ItemRegister.bill:type_name -> custody.v1.BillLine
+	4,   // 58: custody.v1.BillLine.material:type_name -> custody.v1.Material
+	5,   // 59: custody.v1.BillLine.form:type_name -> custody.v1.Form
+	6,   // 60: custody.v1.BillLine.nature:type_name -> custody.v1.Nature
+	48,  // 61: custody.v1.BillLine.mass:type_name -> custody.v1.Mass
+	11,  // 62: custody.v1.BillLine.count_basis:type_name -> custody.v1.CountBasis
+	51,  // 63: custody.v1.BillLine.description:type_name -> custody.v1.Description
+	46,  // 64: custody.v1.BillLine.composition:type_name -> custody.v1.Constituent
+	7,   // 65: custody.v1.BillLine.stage:type_name -> custody.v1.Stage
+	47,  // 66: custody.v1.BillLine.treatments:type_name -> custody.v1.Treatments
+	50,  // 67: custody.v1.BillLine.origin:type_name -> custody.v1.OriginComponent
+	55,  // 68: custody.v1.ItemVoid.item:type_name -> custody.v1.ItemRef
+	19,  // 69: custody.v1.ItemVoid.reason:type_name -> custody.v1.VoidReason
+	20,  // 70: custody.v1.Transform.process:type_name -> custody.v1.Process
+	55,  // 71: custody.v1.Transform.inputs:type_name -> custody.v1.ItemRef
+	58,  // 72: custody.v1.Transform.outputs:type_name -> custody.v1.Output
+	60,  // 73: custody.v1.Transform.balances:type_name -> custody.v1.Balance
+	54,  // 74: custody.v1.Transform.additions:type_name -> custody.v1.BillLine
+	55,  // 75: custody.v1.Transform.removed:type_name -> custody.v1.ItemRef
+	61,  // 76: custody.v1.Transform.filings:type_name -> custody.v1.Filing
+	47,  // 77: custody.v1.Transform.treatments:type_name -> custody.v1.Treatments
+	4,   // 78: custody.v1.Output.material:type_name -> custody.v1.Material
+	5,   // 79: custody.v1.Output.form:type_name -> custody.v1.Form
+	6,   // 80: custody.v1.Output.nature:type_name -> custody.v1.Nature
+	48,  // 81: custody.v1.Output.mass:type_name -> custody.v1.Mass
+	11,  // 82: custody.v1.Output.count_basis:type_name -> custody.v1.CountBasis
+	51,  // 83: custody.v1.Output.description:type_name -> custody.v1.Description
+	46,  // 84: custody.v1.Output.composition:type_name -> custody.v1.Constituent
+	7,   // 85: custody.v1.Output.stage:type_name -> custody.v1.Stage
+	59,  // 86: custody.v1.Output.allocation:type_name -> custody.v1.Allocation
+	52,  // 87: custody.v1.Output.outside_ids:type_name -> custody.v1.OutsideId
+	4,   // 88: custody.v1.Balance.material:type_name -> custody.v1.Material
+	9,   // 89: custody.v1.Balance.metal:type_name -> custody.v1.Metal
+	55,  // 90: custody.v1.Filing.item:type_name -> custody.v1.ItemRef
+	55,  // 91: custody.v1.Reweigh.item:type_name -> custody.v1.ItemRef
+	48,  // 92: custody.v1.Reweigh.mass:type_name -> custody.v1.Mass
+	55,  // 93: custody.v1.Correct.item:type_name -> custody.v1.ItemRef
+	21,  // 94: custody.v1.Correct.reason:type_name -> custody.v1.CorrectReason
+	51,  // 95: custody.v1.Correct.description:type_name -> custody.v1.Description
+	52,  // 96: custody.v1.Correct.outside_ids:type_name -> custody.v1.OutsideId
+	64,  // 97: custody.v1.Correct.origin:type_name -> custody.v1.OriginCorrection
+	55,  // 98: custody.v1.Offer.item:type_name -> custody.v1.ItemRef
+	22,  // 99: custody.v1.Offer.mode:type_name -> custody.v1.Mode
+	49,  // 100: custody.v1.Offer.part:type_name -> custody.v1.Portion
+	55,  // 101: custody.v1.Accept.item:type_name -> custody.v1.ItemRef
+	49,  // 102: custody.v1.Accept.received:type_name -> custody.v1.Portion
+	55,  // 103: custody.v1.Decline.item:type_name -> custody.v1.ItemRef
+	23,  // 104: custody.v1.Decline.reason:type_name -> custody.v1.DeclineReason
+	55,  // 105: custody.v1.Withdraw.item:type_name -> custody.v1.ItemRef
+	55,  // 106: custody.v1.Release.item:type_name -> custody.v1.ItemRef
+	24,  // 107: custody.v1.Release.reason:type_name -> custody.v1.OutsideReason
+	55,  // 108: custody.v1.Reenter.item:type_name -> custody.v1.ItemRef
+	25,  // 109: custody.v1.Reenter.identity:type_name -> custody.v1.Identity
+	48,  // 110: custody.v1.Reenter.mass:type_name -> custody.v1.Mass
+	55,  // 111: custody.v1.Reclaim.item:type_name -> custody.v1.ItemRef
+	55,  // 112: custody.v1.Share.item:type_name -> custody.v1.ItemRef
+	73,  // 113: custody.v1.Share.owners:type_name -> custody.v1.TitlePart
+	55,  // 114: custody.v1.BorderCross.item:type_name -> custody.v1.ItemRef
+	26,  // 115: custody.v1.Attest.kind:type_name -> custody.v1.DocumentKind
+	76,  // 116: custody.v1.Attest.claims:type_name -> custody.v1.ClaimMade
+	49,  // 117: custody.v1.Attest.quantity:type_name -> custody.v1.Portion
+	49,  // 118: custody.v1.Attest.drawn:type_name -> custody.v1.Portion
+	6,   // 119: custody.v1.Attest.found_nature:type_name -> custody.v1.Nature
+	47,  // 120: custody.v1.Attest.treatments:type_name -> custody.v1.Treatments
+	27,  // 121: custody.v1.ClaimMade.claim:type_name -> custody.v1.Claim
+	16,  // 122: custody.v1.ClaimMade.level:type_name -> custody.v1.Evidence
+	28,  // 123: custody.v1.AttestWithdraw.reason:type_name -> custody.v1.AttestWithdrawReason
+	29,  // 124: custody.v1.Dispute.ground:type_name -> custody.v1.DisputeGround
+	52,  // 125: custody.v1.Ruling.outside_id:type_name -> custody.v1.OutsideId
+	30,  // 126: custody.v1.Ruling.outcome:type_name -> custody.v1.RulingOutcome
+	31,  // 127: custody.v1.Hold.authority:type_name -> custody.v1.HoldAuthority
+	55,  // 128: custody.v1.Incident.item:type_name -> custody.v1.ItemRef
+	32,  // 129: custody.v1.Incident.kind:type_name -> custody.v1.IncidentKind
+	130, // [130:130] is the sub-list for method output_type
+	130, // [130:130] is the sub-list for method input_type
+	130, // [130:130] is the sub-list for extension type_name
+	130, // [130:130] is the sub-list for extension extendee
+	0,   // [0:130] is the sub-list for field type_name
 }
 
 func init() { file_custody_v1_event_proto_init() }
@@ -3331,20 +7123,33 @@ func file_custody_v1_event_proto_init() {
 		(*Event_PolicyApprove)(nil),
 		(*Event_ItemRegister)(nil),
 		(*Event_ItemVoid)(nil),
+		(*Event_Transform)(nil),
+		(*Event_Reweigh)(nil),
+		(*Event_Correct)(nil),
 		(*Event_Offer)(nil),
 		(*Event_Accept)(nil),
 		(*Event_Decline)(nil),
 		(*Event_Withdraw)(nil),
 		(*Event_Release)(nil),
 		(*Event_Reenter)(nil),
+		(*Event_Reclaim)(nil),
+		(*Event_Share)(nil),
+		(*Event_BorderCross)(nil),
+		(*Event_Attest)(nil),
+		(*Event_AttestWithdraw)(nil),
+		(*Event_Dispute)(nil),
+		(*Event_Ruling)(nil),
+		(*Event_Hold)(nil),
+		(*Event_HoldRelease)(nil),
+		(*Event_Incident)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custody_v1_event_proto_rawDesc), len(file_custody_v1_event_proto_rawDesc)),
-			NumEnums:      17,
-			NumMessages:   26,
+			NumEnums:      33,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -198,6 +198,8 @@ const (
 	ItemStatus_ITEM_STATUS_UNSPECIFIED ItemStatus = 0
 	ItemStatus_ITEM_STATUS_LIVE        ItemStatus = 1
 	ItemStatus_ITEM_STATUS_VOID        ItemStatus = 2
+	ItemStatus_ITEM_STATUS_CONSUMED    ItemStatus = 3 // by a change of matter
+	ItemStatus_ITEM_STATUS_DESTROYED   ItemStatus = 4
 )
 
 // Enum value maps for ItemStatus.
@@ -206,11 +208,15 @@ var (
 		0: "ITEM_STATUS_UNSPECIFIED",
 		1: "ITEM_STATUS_LIVE",
 		2: "ITEM_STATUS_VOID",
+		3: "ITEM_STATUS_CONSUMED",
+		4: "ITEM_STATUS_DESTROYED",
 	}
 	ItemStatus_value = map[string]int32{
 		"ITEM_STATUS_UNSPECIFIED": 0,
 		"ITEM_STATUS_LIVE":        1,
 		"ITEM_STATUS_VOID":        2,
+		"ITEM_STATUS_CONSUMED":    3,
+		"ITEM_STATUS_DESTROYED":   4,
 	}
 )
 
@@ -1747,12 +1753,15 @@ type OpenOffer struct {
 	Mode        Mode                   `protobuf:"varint,4,opt,name=mode,proto3,enum=custody.v1.Mode" json:"mode,omitempty"`
 	ExpiresAtMs uint64                 `protobuf:"varint,5,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
 	GoodsLeft   bool                   `protobuf:"varint,6,opt,name=goods_left,json=goodsLeft,proto3" json:"goods_left,omitempty"`
-	MemoUntilMs uint64                 `protobuf:"varint,7,opt,name=memo_until_ms,json=memoUntilMs,proto3" json:"memo_until_ms,omitempty"`
+	UntilMs     uint64                 `protobuf:"varint,7,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"` // end of the term that it would begin
 	Index       uint64                 `protobuf:"varint,8,opt,name=index,proto3" json:"index,omitempty"`
 	// Declined, but the goods had left: open until the offerer says they are back.
 	Declined bool `protobuf:"varint,9,opt,name=declined,proto3" json:"declined,omitempty"`
 	// Past its expiry at the ledger time of the answer: cannot be accepted any more.
-	Expired       bool `protobuf:"varint,10,opt,name=expired,proto3" json:"expired,omitempty"`
+	Expired       bool     `protobuf:"varint,10,opt,name=expired,proto3" json:"expired,omitempty"`
+	Part          *Portion `protobuf:"bytes,11,opt,name=part,proto3" json:"part,omitempty"` // absent: the whole
+	Agent         []byte   `protobuf:"bytes,12,opt,name=agent,proto3" json:"agent,omitempty"`
+	MayMemoOn     bool     `protobuf:"varint,13,opt,name=may_memo_on,json=mayMemoOn,proto3" json:"may_memo_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1829,9 +1838,9 @@ func (x *OpenOffer) GetGoodsLeft() bool {
 	return false
 }
 
-func (x *OpenOffer) GetMemoUntilMs() uint64 {
+func (x *OpenOffer) GetUntilMs() uint64 {
 	if x != nil {
-		return x.MemoUntilMs
+		return x.UntilMs
 	}
 	return 0
 }
@@ -1857,6 +1866,96 @@ func (x *OpenOffer) GetExpired() bool {
 	return false
 }
 
+func (x *OpenOffer) GetPart() *Portion {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *OpenOffer) GetAgent() []byte {
+	if x != nil {
+		return x.Agent
+	}
+	return nil
+}
+
+func (x *OpenOffer) GetMayMemoOn() bool {
+	if x != nil {
+		return x.MayMemoOn
+	}
+	return false
+}
+
+// Term is what a holder has goods under that it does not own.
+type Term struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mode          Mode                   `protobuf:"varint,1,opt,name=mode,proto3,enum=custody.v1.Mode" json:"mode,omitempty"` // memo, service, carrier or loan
+	From          []byte                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	UntilMs       uint64                 `protobuf:"varint,3,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"` // 0: no end
+	MayMemoOn     bool                   `protobuf:"varint,4,opt,name=may_memo_on,json=mayMemoOn,proto3" json:"may_memo_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Term) Reset() {
+	*x = Term{}
+	mi := &file_custody_v1_ledger_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Term) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Term) ProtoMessage() {}
+
+func (x *Term) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_ledger_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Term.ProtoReflect.Descriptor instead.
+func (*Term) Descriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Term) GetMode() Mode {
+	if x != nil {
+		return x.Mode
+	}
+	return Mode_MODE_UNSPECIFIED
+}
+
+func (x *Term) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Term) GetUntilMs() uint64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *Term) GetMayMemoOn() bool {
+	if x != nil {
+		return x.MayMemoOn
+	}
+	return false
+}
+
 // ItemView is an item's current state and its registration.
 type ItemView struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -1869,21 +1968,35 @@ type ItemView struct {
 	Custody         *Holder      `protobuf:"bytes,6,opt,name=custody,proto3" json:"custody,omitempty"`
 	Title           *Title       `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
 	OpenOffers      []*OpenOffer `protobuf:"bytes,8,rep,name=open_offers,json=openOffers,proto3" json:"open_offers,omitempty"`
-	// End of the memo term under which the holder has it, if it is on memo.
-	MemoUntilMs uint64 `protobuf:"varint,9,opt,name=memo_until_ms,json=memoUntilMs,proto3" json:"memo_until_ms,omitempty"`
+	// What the holder has it under, the owner's first; empty: it is the owner's, or nobody said.
+	Terms []*Term `protobuf:"bytes,9,rep,name=terms,proto3" json:"terms,omitempty"`
 	// Another live item claims one of the same outside ids.
 	Contested bool `protobuf:"varint,10,opt,name=contested,proto3" json:"contested,omitempty"`
-	// The registration as signed: where the record begins.
+	// The registration as signed: where the record begins. Absent for an item that a
+	// change of matter or an acceptance made.
 	Registration   *ItemRegister `protobuf:"bytes,11,opt,name=registration,proto3" json:"registration,omitempty"`
 	RegisteredBy   []byte        `protobuf:"bytes,12,opt,name=registered_by,json=registeredBy,proto3" json:"registered_by,omitempty"`
 	RegisteredAtMs uint64        `protobuf:"varint,13,opt,name=registered_at_ms,json=registeredAtMs,proto3" json:"registered_at_ms,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What it is now.
+	Matter *MatterView `protobuf:"bytes,14,opt,name=matter,proto3" json:"matter,omitempty"`
+	// The output as signed, of an item that a change of matter made.
+	Output *Output `protobuf:"bytes,15,opt,name=output,proto3" json:"output,omitempty"`
+	// The piece that it is set in; it moves with that. Custody and title are the piece's.
+	Within   []byte   `protobuf:"bytes,16,opt,name=within,proto3" json:"within,omitempty"`
+	Lost     bool     `protobuf:"varint,17,opt,name=lost,proto3" json:"lost,omitempty"`
+	Stolen   bool     `protobuf:"varint,18,opt,name=stolen,proto3" json:"stolen,omitempty"`
+	Damaged  bool     `protobuf:"varint,19,opt,name=damaged,proto3" json:"damaged,omitempty"`
+	Disputes [][]byte `protobuf:"bytes,20,rep,name=disputes,proto3" json:"disputes,omitempty"` // event ids of open ones
+	Holds    [][]byte `protobuf:"bytes,21,rep,name=holds,proto3" json:"holds,omitempty"`
+	// Event id of what made the item: a registration, a change of matter or an acceptance.
+	CreatedBy     []byte `protobuf:"bytes,22,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ItemView) Reset() {
 	*x = ItemView{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[24]
+	mi := &file_custody_v1_ledger_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1895,7 +2008,7 @@ func (x *ItemView) String() string {
 func (*ItemView) ProtoMessage() {}
 
 func (x *ItemView) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[24]
+	mi := &file_custody_v1_ledger_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1908,7 +2021,7 @@ func (x *ItemView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemView.ProtoReflect.Descriptor instead.
 func (*ItemView) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{24}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ItemView) GetItem() []byte {
@@ -1967,11 +2080,11 @@ func (x *ItemView) GetOpenOffers() []*OpenOffer {
 	return nil
 }
 
-func (x *ItemView) GetMemoUntilMs() uint64 {
+func (x *ItemView) GetTerms() []*Term {
 	if x != nil {
-		return x.MemoUntilMs
+		return x.Terms
 	}
-	return 0
+	return nil
 }
 
 func (x *ItemView) GetContested() bool {
@@ -2002,6 +2115,236 @@ func (x *ItemView) GetRegisteredAtMs() uint64 {
 	return 0
 }
 
+func (x *ItemView) GetMatter() *MatterView {
+	if x != nil {
+		return x.Matter
+	}
+	return nil
+}
+
+func (x *ItemView) GetOutput() *Output {
+	if x != nil {
+		return x.Output
+	}
+	return nil
+}
+
+func (x *ItemView) GetWithin() []byte {
+	if x != nil {
+		return x.Within
+	}
+	return nil
+}
+
+func (x *ItemView) GetLost() bool {
+	if x != nil {
+		return x.Lost
+	}
+	return false
+}
+
+func (x *ItemView) GetStolen() bool {
+	if x != nil {
+		return x.Stolen
+	}
+	return false
+}
+
+func (x *ItemView) GetDamaged() bool {
+	if x != nil {
+		return x.Damaged
+	}
+	return false
+}
+
+func (x *ItemView) GetDisputes() [][]byte {
+	if x != nil {
+		return x.Disputes
+	}
+	return nil
+}
+
+func (x *ItemView) GetHolds() [][]byte {
+	if x != nil {
+		return x.Holds
+	}
+	return nil
+}
+
+func (x *ItemView) GetCreatedBy() []byte {
+	if x != nil {
+		return x.CreatedBy
+	}
+	return nil
+}
+
+// MatterView is what an item is, after everything that happened to it.
+type MatterView struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Material    Material               `protobuf:"varint,1,opt,name=material,proto3,enum=custody.v1.Material" json:"material,omitempty"`
+	Form        Form                   `protobuf:"varint,2,opt,name=form,proto3,enum=custody.v1.Form" json:"form,omitempty"`
+	Nature      Nature                 `protobuf:"varint,3,opt,name=nature,proto3,enum=custody.v1.Nature" json:"nature,omitempty"`
+	Stage       Stage                  `protobuf:"varint,4,opt,name=stage,proto3,enum=custody.v1.Stage" json:"stage,omitempty"`
+	Species     string                 `protobuf:"bytes,5,opt,name=species,proto3" json:"species,omitempty"`
+	Micrograms  uint64                 `protobuf:"varint,6,opt,name=micrograms,proto3" json:"micrograms,omitempty"`
+	Basis       MassBasis              `protobuf:"varint,7,opt,name=basis,proto3,enum=custody.v1.MassBasis" json:"basis,omitempty"`
+	Count       uint32                 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
+	CountBasis  CountBasis             `protobuf:"varint,9,opt,name=count_basis,json=countBasis,proto3,enum=custody.v1.CountBasis" json:"count_basis,omitempty"`
+	EqualPieces bool                   `protobuf:"varint,10,opt,name=equal_pieces,json=equalPieces,proto3" json:"equal_pieces,omitempty"`
+	Composition []*Constituent         `protobuf:"bytes,11,rep,name=composition,proto3" json:"composition,omitempty"`
+	Treatments  *Treatments            `protobuf:"bytes,12,opt,name=treatments,proto3" json:"treatments,omitempty"`
+	// As stated and derived, without what attestations say.
+	Origin []*OriginComponent `protobuf:"bytes,13,rep,name=origin,proto3" json:"origin,omitempty"`
+	Model  Model              `protobuf:"varint,14,opt,name=model,proto3,enum=custody.v1.Model" json:"model,omitempty"`
+	Bill   []*BillLine        `protobuf:"bytes,15,rep,name=bill,proto3" json:"bill,omitempty"`
+	// Items set in a piece.
+	Children      [][]byte `protobuf:"bytes,16,rep,name=children,proto3" json:"children,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MatterView) Reset() {
+	*x = MatterView{}
+	mi := &file_custody_v1_ledger_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatterView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatterView) ProtoMessage() {}
+
+func (x *MatterView) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_ledger_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatterView.ProtoReflect.Descriptor instead.
+func (*MatterView) Descriptor() ([]byte, []int) {
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *MatterView) GetMaterial() Material {
+	if x != nil {
+		return x.Material
+	}
+	return Material_MATERIAL_UNSPECIFIED
+}
+
+func (x *MatterView) GetForm() Form {
+	if x != nil {
+		return x.Form
+	}
+	return Form_FORM_UNSPECIFIED
+}
+
+func (x *MatterView) GetNature() Nature {
+	if x != nil {
+		return x.Nature
+	}
+	return Nature_NATURE_UNSPECIFIED
+}
+
+func (x *MatterView) GetStage() Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return Stage_STAGE_UNSPECIFIED
+}
+
+func (x *MatterView) GetSpecies() string {
+	if x != nil {
+		return x.Species
+	}
+	return ""
+}
+
+func (x *MatterView) GetMicrograms() uint64 {
+	if x != nil {
+		return x.Micrograms
+	}
+	return 0
+}
+
+func (x *MatterView) GetBasis() MassBasis {
+	if x != nil {
+		return x.Basis
+	}
+	return MassBasis_MASS_BASIS_UNSPECIFIED
+}
+
+func (x *MatterView) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *MatterView) GetCountBasis() CountBasis {
+	if x != nil {
+		return x.CountBasis
+	}
+	return CountBasis_COUNT_BASIS_UNSPECIFIED
+}
+
+func (x *MatterView) GetEqualPieces() bool {
+	if x != nil {
+		return x.EqualPieces
+	}
+	return false
+}
+
+func (x *MatterView) GetComposition() []*Constituent {
+	if x != nil {
+		return x.Composition
+	}
+	return nil
+}
+
+func (x *MatterView) GetTreatments() *Treatments {
+	if x != nil {
+		return x.Treatments
+	}
+	return nil
+}
+
+func (x *MatterView) GetOrigin() []*OriginComponent {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+func (x *MatterView) GetModel() Model {
+	if x != nil {
+		return x.Model
+	}
+	return Model_MODEL_UNSPECIFIED
+}
+
+func (x *MatterView) GetBill() []*BillLine {
+	if x != nil {
+		return x.Bill
+	}
+	return nil
+}
+
+func (x *MatterView) GetChildren() [][]byte {
+	if x != nil {
+		return x.Children
+	}
+	return nil
+}
+
 // Title is who owns an item.
 type Title struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2014,7 +2357,7 @@ type Title struct {
 
 func (x *Title) Reset() {
 	*x = Title{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[25]
+	mi := &file_custody_v1_ledger_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2026,7 +2369,7 @@ func (x *Title) String() string {
 func (*Title) ProtoMessage() {}
 
 func (x *Title) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[25]
+	mi := &file_custody_v1_ledger_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2039,7 +2382,7 @@ func (x *Title) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Title.ProtoReflect.Descriptor instead.
 func (*Title) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{25}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Title) GetManagingOwner() *Holder {
@@ -2066,7 +2409,7 @@ type TitleShare struct {
 
 func (x *TitleShare) Reset() {
 	*x = TitleShare{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[26]
+	mi := &file_custody_v1_ledger_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2078,7 +2421,7 @@ func (x *TitleShare) String() string {
 func (*TitleShare) ProtoMessage() {}
 
 func (x *TitleShare) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[26]
+	mi := &file_custody_v1_ledger_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2091,7 +2434,7 @@ func (x *TitleShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleShare.ProtoReflect.Descriptor instead.
 func (*TitleShare) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{26}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TitleShare) GetOwner() *Holder {
@@ -2121,7 +2464,7 @@ type ItemHistoryRequest struct {
 
 func (x *ItemHistoryRequest) Reset() {
 	*x = ItemHistoryRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[27]
+	mi := &file_custody_v1_ledger_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2133,7 +2476,7 @@ func (x *ItemHistoryRequest) String() string {
 func (*ItemHistoryRequest) ProtoMessage() {}
 
 func (x *ItemHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[27]
+	mi := &file_custody_v1_ledger_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2146,7 +2489,7 @@ func (x *ItemHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ItemHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{27}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ItemHistoryRequest) GetItem() []byte {
@@ -2188,7 +2531,7 @@ type ItemHistoryResponse struct {
 
 func (x *ItemHistoryResponse) Reset() {
 	*x = ItemHistoryResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[28]
+	mi := &file_custody_v1_ledger_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2200,7 +2543,7 @@ func (x *ItemHistoryResponse) String() string {
 func (*ItemHistoryResponse) ProtoMessage() {}
 
 func (x *ItemHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[28]
+	mi := &file_custody_v1_ledger_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2213,7 +2556,7 @@ func (x *ItemHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemHistoryResponse.ProtoReflect.Descriptor instead.
 func (*ItemHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{28}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ItemHistoryResponse) GetEntries() []*RawEntry {
@@ -2248,7 +2591,7 @@ type RawEntry struct {
 
 func (x *RawEntry) Reset() {
 	*x = RawEntry{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[29]
+	mi := &file_custody_v1_ledger_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2260,7 +2603,7 @@ func (x *RawEntry) String() string {
 func (*RawEntry) ProtoMessage() {}
 
 func (x *RawEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[29]
+	mi := &file_custody_v1_ledger_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2273,7 +2616,7 @@ func (x *RawEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RawEntry.ProtoReflect.Descriptor instead.
 func (*RawEntry) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{29}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RawEntry) GetIndex() uint64 {
@@ -2308,7 +2651,7 @@ type ListItemsRequest struct {
 
 func (x *ListItemsRequest) Reset() {
 	*x = ListItemsRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[30]
+	mi := &file_custody_v1_ledger_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2320,7 +2663,7 @@ func (x *ListItemsRequest) String() string {
 func (*ListItemsRequest) ProtoMessage() {}
 
 func (x *ListItemsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[30]
+	mi := &file_custody_v1_ledger_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2333,7 +2676,7 @@ func (x *ListItemsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListItemsRequest.ProtoReflect.Descriptor instead.
 func (*ListItemsRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{30}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListItemsRequest) GetBy() isListItemsRequest_By {
@@ -2439,7 +2782,7 @@ type ListItemsResponse struct {
 
 func (x *ListItemsResponse) Reset() {
 	*x = ListItemsResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[31]
+	mi := &file_custody_v1_ledger_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2451,7 +2794,7 @@ func (x *ListItemsResponse) String() string {
 func (*ListItemsResponse) ProtoMessage() {}
 
 func (x *ListItemsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[31]
+	mi := &file_custody_v1_ledger_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2464,7 +2807,7 @@ func (x *ListItemsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListItemsResponse.ProtoReflect.Descriptor instead.
 func (*ListItemsResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{31}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListItemsResponse) GetItems() []*ItemView {
@@ -2498,7 +2841,7 @@ type GetPartyRequest struct {
 
 func (x *GetPartyRequest) Reset() {
 	*x = GetPartyRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[32]
+	mi := &file_custody_v1_ledger_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2510,7 +2853,7 @@ func (x *GetPartyRequest) String() string {
 func (*GetPartyRequest) ProtoMessage() {}
 
 func (x *GetPartyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[32]
+	mi := &file_custody_v1_ledger_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2523,7 +2866,7 @@ func (x *GetPartyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPartyRequest.ProtoReflect.Descriptor instead.
 func (*GetPartyRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{32}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetPartyRequest) GetParty() []byte {
@@ -2550,7 +2893,7 @@ type GetPartyResponse struct {
 
 func (x *GetPartyResponse) Reset() {
 	*x = GetPartyResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[33]
+	mi := &file_custody_v1_ledger_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +2905,7 @@ func (x *GetPartyResponse) String() string {
 func (*GetPartyResponse) ProtoMessage() {}
 
 func (x *GetPartyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[33]
+	mi := &file_custody_v1_ledger_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +2918,7 @@ func (x *GetPartyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPartyResponse.ProtoReflect.Descriptor instead.
 func (*GetPartyResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{33}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetPartyResponse) GetParty() *PartyView {
@@ -2611,7 +2954,7 @@ type PartyView struct {
 
 func (x *PartyView) Reset() {
 	*x = PartyView{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[34]
+	mi := &file_custody_v1_ledger_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2623,7 +2966,7 @@ func (x *PartyView) String() string {
 func (*PartyView) ProtoMessage() {}
 
 func (x *PartyView) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[34]
+	mi := &file_custody_v1_ledger_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2636,7 +2979,7 @@ func (x *PartyView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartyView.ProtoReflect.Descriptor instead.
 func (*PartyView) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{34}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PartyView) GetParty() []byte {
@@ -2712,7 +3055,7 @@ type MembershipView struct {
 
 func (x *MembershipView) Reset() {
 	*x = MembershipView{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[35]
+	mi := &file_custody_v1_ledger_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2724,7 +3067,7 @@ func (x *MembershipView) String() string {
 func (*MembershipView) ProtoMessage() {}
 
 func (x *MembershipView) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[35]
+	mi := &file_custody_v1_ledger_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2737,7 +3080,7 @@ func (x *MembershipView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembershipView.ProtoReflect.Descriptor instead.
 func (*MembershipView) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{35}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MembershipView) GetAssociation() []byte {
@@ -2767,7 +3110,7 @@ type KeyView struct {
 
 func (x *KeyView) Reset() {
 	*x = KeyView{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[36]
+	mi := &file_custody_v1_ledger_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2779,7 +3122,7 @@ func (x *KeyView) String() string {
 func (*KeyView) ProtoMessage() {}
 
 func (x *KeyView) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[36]
+	mi := &file_custody_v1_ledger_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2792,7 +3135,7 @@ func (x *KeyView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyView.ProtoReflect.Descriptor instead.
 func (*KeyView) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{36}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *KeyView) GetKey() []byte {
@@ -2842,7 +3185,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[37]
+	mi := &file_custody_v1_ledger_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2854,7 +3197,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[37]
+	mi := &file_custody_v1_ledger_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2867,7 +3210,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{37}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WatchRequest) GetFromIndex() uint64 {
@@ -2893,7 +3236,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[38]
+	mi := &file_custody_v1_ledger_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2905,7 +3248,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[38]
+	mi := &file_custody_v1_ledger_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2918,7 +3261,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{38}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WatchResponse) GetEntry() *RawEntry {
@@ -2936,7 +3279,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[39]
+	mi := &file_custody_v1_ledger_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2948,7 +3291,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[39]
+	mi := &file_custody_v1_ledger_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2961,7 +3304,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{39}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{41}
 }
 
 type GetStatusResponse struct {
@@ -2998,7 +3341,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[40]
+	mi := &file_custody_v1_ledger_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3010,7 +3353,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[40]
+	mi := &file_custody_v1_ledger_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3023,7 +3366,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{40}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetStatusResponse) GetNodeId() string {
@@ -3191,7 +3534,7 @@ type MemberStatus struct {
 
 func (x *MemberStatus) Reset() {
 	*x = MemberStatus{}
-	mi := &file_custody_v1_ledger_proto_msgTypes[41]
+	mi := &file_custody_v1_ledger_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3203,7 +3546,7 @@ func (x *MemberStatus) String() string {
 func (*MemberStatus) ProtoMessage() {}
 
 func (x *MemberStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_ledger_proto_msgTypes[41]
+	mi := &file_custody_v1_ledger_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3216,7 +3559,7 @@ func (x *MemberStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberStatus.ProtoReflect.Descriptor instead.
 func (*MemberStatus) Descriptor() ([]byte, []int) {
-	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{41}
+	return file_custody_v1_ledger_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *MemberStatus) GetNodeId() string {
@@ -3339,7 +3682,7 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\vsince_index\x18\x03 \x01(\x04R\n" +
 	"sinceIndex\x12\x1f\n" +
 	"\vreleased_by\x18\x04 \x01(\fR\n" +
-	"releasedBy\"\xa3\x02\n" +
+	"releasedBy\"\xf9\x02\n" +
 	"\tOpenOffer\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\fR\aeventId\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\fR\x04from\x12\x0e\n" +
@@ -3347,12 +3690,20 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\x04mode\x18\x04 \x01(\x0e2\x10.custody.v1.ModeR\x04mode\x12\"\n" +
 	"\rexpires_at_ms\x18\x05 \x01(\x04R\vexpiresAtMs\x12\x1d\n" +
 	"\n" +
-	"goods_left\x18\x06 \x01(\bR\tgoodsLeft\x12\"\n" +
-	"\rmemo_until_ms\x18\a \x01(\x04R\vmemoUntilMs\x12\x14\n" +
+	"goods_left\x18\x06 \x01(\bR\tgoodsLeft\x12\x19\n" +
+	"\buntil_ms\x18\a \x01(\x04R\auntilMs\x12\x14\n" +
 	"\x05index\x18\b \x01(\x04R\x05index\x12\x1a\n" +
 	"\bdeclined\x18\t \x01(\bR\bdeclined\x12\x18\n" +
 	"\aexpired\x18\n" +
-	" \x01(\bR\aexpired\"\x8a\x04\n" +
+	" \x01(\bR\aexpired\x12'\n" +
+	"\x04part\x18\v \x01(\v2\x13.custody.v1.PortionR\x04part\x12\x14\n" +
+	"\x05agent\x18\f \x01(\fR\x05agent\x12\x1e\n" +
+	"\vmay_memo_on\x18\r \x01(\bR\tmayMemoOn\"{\n" +
+	"\x04Term\x12$\n" +
+	"\x04mode\x18\x01 \x01(\x0e2\x10.custody.v1.ModeR\x04mode\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\fR\x04from\x12\x19\n" +
+	"\buntil_ms\x18\x03 \x01(\x04R\auntilMs\x12\x1e\n" +
+	"\vmay_memo_on\x18\x04 \x01(\bR\tmayMemoOn\"\x99\x06\n" +
 	"\bItemView\x12\x12\n" +
 	"\x04item\x18\x01 \x01(\fR\x04item\x12.\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x16.custody.v1.ItemStatusR\x06status\x12\x12\n" +
@@ -3363,13 +3714,47 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\acustody\x18\x06 \x01(\v2\x12.custody.v1.HolderR\acustody\x12'\n" +
 	"\x05title\x18\a \x01(\v2\x11.custody.v1.TitleR\x05title\x126\n" +
 	"\vopen_offers\x18\b \x03(\v2\x15.custody.v1.OpenOfferR\n" +
-	"openOffers\x12\"\n" +
-	"\rmemo_until_ms\x18\t \x01(\x04R\vmemoUntilMs\x12\x1c\n" +
+	"openOffers\x12&\n" +
+	"\x05terms\x18\t \x03(\v2\x10.custody.v1.TermR\x05terms\x12\x1c\n" +
 	"\tcontested\x18\n" +
 	" \x01(\bR\tcontested\x12<\n" +
 	"\fregistration\x18\v \x01(\v2\x18.custody.v1.ItemRegisterR\fregistration\x12#\n" +
 	"\rregistered_by\x18\f \x01(\fR\fregisteredBy\x12(\n" +
-	"\x10registered_at_ms\x18\r \x01(\x04R\x0eregisteredAtMs\"r\n" +
+	"\x10registered_at_ms\x18\r \x01(\x04R\x0eregisteredAtMs\x12.\n" +
+	"\x06matter\x18\x0e \x01(\v2\x16.custody.v1.MatterViewR\x06matter\x12*\n" +
+	"\x06output\x18\x0f \x01(\v2\x12.custody.v1.OutputR\x06output\x12\x16\n" +
+	"\x06within\x18\x10 \x01(\fR\x06within\x12\x12\n" +
+	"\x04lost\x18\x11 \x01(\bR\x04lost\x12\x16\n" +
+	"\x06stolen\x18\x12 \x01(\bR\x06stolen\x12\x18\n" +
+	"\adamaged\x18\x13 \x01(\bR\adamaged\x12\x1a\n" +
+	"\bdisputes\x18\x14 \x03(\fR\bdisputes\x12\x14\n" +
+	"\x05holds\x18\x15 \x03(\fR\x05holds\x12\x1d\n" +
+	"\n" +
+	"created_by\x18\x16 \x01(\fR\tcreatedBy\"\xa9\x05\n" +
+	"\n" +
+	"MatterView\x120\n" +
+	"\bmaterial\x18\x01 \x01(\x0e2\x14.custody.v1.MaterialR\bmaterial\x12$\n" +
+	"\x04form\x18\x02 \x01(\x0e2\x10.custody.v1.FormR\x04form\x12*\n" +
+	"\x06nature\x18\x03 \x01(\x0e2\x12.custody.v1.NatureR\x06nature\x12'\n" +
+	"\x05stage\x18\x04 \x01(\x0e2\x11.custody.v1.StageR\x05stage\x12\x18\n" +
+	"\aspecies\x18\x05 \x01(\tR\aspecies\x12\x1e\n" +
+	"\n" +
+	"micrograms\x18\x06 \x01(\x04R\n" +
+	"micrograms\x12+\n" +
+	"\x05basis\x18\a \x01(\x0e2\x15.custody.v1.MassBasisR\x05basis\x12\x14\n" +
+	"\x05count\x18\b \x01(\rR\x05count\x127\n" +
+	"\vcount_basis\x18\t \x01(\x0e2\x16.custody.v1.CountBasisR\n" +
+	"countBasis\x12!\n" +
+	"\fequal_pieces\x18\n" +
+	" \x01(\bR\vequalPieces\x129\n" +
+	"\vcomposition\x18\v \x03(\v2\x17.custody.v1.ConstituentR\vcomposition\x126\n" +
+	"\n" +
+	"treatments\x18\f \x01(\v2\x16.custody.v1.TreatmentsR\n" +
+	"treatments\x123\n" +
+	"\x06origin\x18\r \x03(\v2\x1b.custody.v1.OriginComponentR\x06origin\x12'\n" +
+	"\x05model\x18\x0e \x01(\x0e2\x11.custody.v1.ModelR\x05model\x12(\n" +
+	"\x04bill\x18\x0f \x03(\v2\x14.custody.v1.BillLineR\x04bill\x12\x1a\n" +
+	"\bchildren\x18\x10 \x03(\fR\bchildren\"r\n" +
 	"\x05Title\x129\n" +
 	"\x0emanaging_owner\x18\x01 \x01(\v2\x12.custody.v1.HolderR\rmanagingOwner\x12.\n" +
 	"\x06shares\x18\x02 \x03(\v2\x16.custody.v1.TitleShareR\x06shares\"L\n" +
@@ -3487,12 +3872,14 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\x16RECEIPT_STATUS_UNKNOWN\x10\x01\x12\x1c\n" +
 	"\x18RECEIPT_STATUS_COMMITTED\x10\x02\x12\x18\n" +
 	"\x14RECEIPT_STATUS_FINAL\x10\x03\x12\x1a\n" +
-	"\x16RECEIPT_STATUS_EXPIRED\x10\x04*U\n" +
+	"\x16RECEIPT_STATUS_EXPIRED\x10\x04*\x8a\x01\n" +
 	"\n" +
 	"ItemStatus\x12\x1b\n" +
 	"\x17ITEM_STATUS_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10ITEM_STATUS_LIVE\x10\x01\x12\x14\n" +
-	"\x10ITEM_STATUS_VOID\x10\x02*\x8d\x01\n" +
+	"\x10ITEM_STATUS_VOID\x10\x02\x12\x18\n" +
+	"\x14ITEM_STATUS_CONSUMED\x10\x03\x12\x19\n" +
+	"\x15ITEM_STATUS_DESTROYED\x10\x04*\x8d\x01\n" +
 	"\tNodeState\x12\x1a\n" +
 	"\x16NODE_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11NODE_STATE_LEADER\x10\x01\x12\x17\n" +
@@ -3528,7 +3915,7 @@ func file_custody_v1_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_custody_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_custody_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_custody_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_custody_v1_ledger_proto_goTypes = []any{
 	(Wait)(0),                    // 0: custody.v1.Wait
 	(Outcome)(0),                 // 1: custody.v1.Outcome
@@ -3559,35 +3946,50 @@ var file_custody_v1_ledger_proto_goTypes = []any{
 	(*Holder)(nil),               // 26: custody.v1.Holder
 	(*Outside)(nil),              // 27: custody.v1.Outside
 	(*OpenOffer)(nil),            // 28: custody.v1.OpenOffer
-	(*ItemView)(nil),             // 29: custody.v1.ItemView
-	(*Title)(nil),                // 30: custody.v1.Title
-	(*TitleShare)(nil),           // 31: custody.v1.TitleShare
-	(*ItemHistoryRequest)(nil),   // 32: custody.v1.ItemHistoryRequest
-	(*ItemHistoryResponse)(nil),  // 33: custody.v1.ItemHistoryResponse
-	(*RawEntry)(nil),             // 34: custody.v1.RawEntry
-	(*ListItemsRequest)(nil),     // 35: custody.v1.ListItemsRequest
-	(*ListItemsResponse)(nil),    // 36: custody.v1.ListItemsResponse
-	(*GetPartyRequest)(nil),      // 37: custody.v1.GetPartyRequest
-	(*GetPartyResponse)(nil),     // 38: custody.v1.GetPartyResponse
-	(*PartyView)(nil),            // 39: custody.v1.PartyView
-	(*MembershipView)(nil),       // 40: custody.v1.MembershipView
-	(*KeyView)(nil),              // 41: custody.v1.KeyView
-	(*WatchRequest)(nil),         // 42: custody.v1.WatchRequest
-	(*WatchResponse)(nil),        // 43: custody.v1.WatchResponse
-	(*GetStatusRequest)(nil),     // 44: custody.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),    // 45: custody.v1.GetStatusResponse
-	(*MemberStatus)(nil),         // 46: custody.v1.MemberStatus
-	(*SignedEvent)(nil),          // 47: custody.v1.SignedEvent
-	(*Opening)(nil),              // 48: custody.v1.Opening
-	(OutsideReason)(0),           // 49: custody.v1.OutsideReason
-	(Mode)(0),                    // 50: custody.v1.Mode
-	(*ItemRegister)(nil),         // 51: custody.v1.ItemRegister
-	(*OutsideId)(nil),            // 52: custody.v1.OutsideId
-	(Role)(0),                    // 53: custody.v1.Role
+	(*Term)(nil),                 // 29: custody.v1.Term
+	(*ItemView)(nil),             // 30: custody.v1.ItemView
+	(*MatterView)(nil),           // 31: custody.v1.MatterView
+	(*Title)(nil),                // 32: custody.v1.Title
+	(*TitleShare)(nil),           // 33: custody.v1.TitleShare
+	(*ItemHistoryRequest)(nil),   // 34: custody.v1.ItemHistoryRequest
+	(*ItemHistoryResponse)(nil),  // 35: custody.v1.ItemHistoryResponse
+	(*RawEntry)(nil),             // 36: custody.v1.RawEntry
+	(*ListItemsRequest)(nil),     // 37: custody.v1.ListItemsRequest
+	(*ListItemsResponse)(nil),    // 38: custody.v1.ListItemsResponse
+	(*GetPartyRequest)(nil),      // 39: custody.v1.GetPartyRequest
+	(*GetPartyResponse)(nil),     // 40: custody.v1.GetPartyResponse
+	(*PartyView)(nil),            // 41: custody.v1.PartyView
+	(*MembershipView)(nil),       // 42: custody.v1.MembershipView
+	(*KeyView)(nil),              // 43: custody.v1.KeyView
+	(*WatchRequest)(nil),         // 44: custody.v1.WatchRequest
+	(*WatchResponse)(nil),        // 45: custody.v1.WatchResponse
+	(*GetStatusRequest)(nil),     // 46: custody.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),    // 47: custody.v1.GetStatusResponse
+	(*MemberStatus)(nil),         // 48: custody.v1.MemberStatus
+	(*SignedEvent)(nil),          // 49: custody.v1.SignedEvent
+	(*Opening)(nil),              // 50: custody.v1.Opening
+	(OutsideReason)(0),           // 51: custody.v1.OutsideReason
+	(Mode)(0),                    // 52: custody.v1.Mode
+	(*Portion)(nil),              // 53: custody.v1.Portion
+	(*ItemRegister)(nil),         // 54: custody.v1.ItemRegister
+	(*Output)(nil),               // 55: custody.v1.Output
+	(Material)(0),                // 56: custody.v1.Material
+	(Form)(0),                    // 57: custody.v1.Form
+	(Nature)(0),                  // 58: custody.v1.Nature
+	(Stage)(0),                   // 59: custody.v1.Stage
+	(MassBasis)(0),               // 60: custody.v1.MassBasis
+	(CountBasis)(0),              // 61: custody.v1.CountBasis
+	(*Constituent)(nil),          // 62: custody.v1.Constituent
+	(*Treatments)(nil),           // 63: custody.v1.Treatments
+	(*OriginComponent)(nil),      // 64: custody.v1.OriginComponent
+	(Model)(0),                   // 65: custody.v1.Model
+	(*BillLine)(nil),             // 66: custody.v1.BillLine
+	(*OutsideId)(nil),            // 67: custody.v1.OutsideId
+	(Role)(0),                    // 68: custody.v1.Role
 }
 var file_custody_v1_ledger_proto_depIdxs = []int32{
-	47, // 0: custody.v1.AppendRequest.event:type_name -> custody.v1.SignedEvent
-	48, // 1: custody.v1.AppendRequest.openings:type_name -> custody.v1.Opening
+	49, // 0: custody.v1.AppendRequest.event:type_name -> custody.v1.SignedEvent
+	50, // 1: custody.v1.AppendRequest.openings:type_name -> custody.v1.Opening
 	0,  // 2: custody.v1.AppendRequest.wait:type_name -> custody.v1.Wait
 	13, // 3: custody.v1.AppendResponse.receipt:type_name -> custody.v1.Receipt
 	9,  // 4: custody.v1.AppendResponse.promise:type_name -> custody.v1.Promise
@@ -3603,67 +4005,83 @@ var file_custody_v1_ledger_proto_depIdxs = []int32{
 	15, // 14: custody.v1.GetReceiptResponse.read_at:type_name -> custody.v1.ReadAt
 	2,  // 15: custody.v1.GetReceiptResponse.status:type_name -> custody.v1.ReceiptStatus
 	14, // 16: custody.v1.GetItemRequest.consistency:type_name -> custody.v1.Consistency
-	29, // 17: custody.v1.GetItemResponse.item:type_name -> custody.v1.ItemView
+	30, // 17: custody.v1.GetItemResponse.item:type_name -> custody.v1.ItemView
 	15, // 18: custody.v1.GetItemResponse.read_at:type_name -> custody.v1.ReadAt
 	20, // 19: custody.v1.GetItemResponse.final:type_name -> custody.v1.FinalStatement
 	21, // 20: custody.v1.FinalStatement.signatures:type_name -> custody.v1.NodeSignature
 	20, // 21: custody.v1.GetAbsenceResponse.absence:type_name -> custody.v1.FinalStatement
 	27, // 22: custody.v1.Holder.outside:type_name -> custody.v1.Outside
-	49, // 23: custody.v1.Outside.reason:type_name -> custody.v1.OutsideReason
-	50, // 24: custody.v1.OpenOffer.mode:type_name -> custody.v1.Mode
-	3,  // 25: custody.v1.ItemView.status:type_name -> custody.v1.ItemStatus
-	26, // 26: custody.v1.ItemView.custody:type_name -> custody.v1.Holder
-	30, // 27: custody.v1.ItemView.title:type_name -> custody.v1.Title
-	28, // 28: custody.v1.ItemView.open_offers:type_name -> custody.v1.OpenOffer
-	51, // 29: custody.v1.ItemView.registration:type_name -> custody.v1.ItemRegister
-	26, // 30: custody.v1.Title.managing_owner:type_name -> custody.v1.Holder
-	31, // 31: custody.v1.Title.shares:type_name -> custody.v1.TitleShare
-	26, // 32: custody.v1.TitleShare.owner:type_name -> custody.v1.Holder
-	14, // 33: custody.v1.ItemHistoryRequest.consistency:type_name -> custody.v1.Consistency
-	34, // 34: custody.v1.ItemHistoryResponse.entries:type_name -> custody.v1.RawEntry
-	15, // 35: custody.v1.ItemHistoryResponse.read_at:type_name -> custody.v1.ReadAt
-	52, // 36: custody.v1.ListItemsRequest.outside_id:type_name -> custody.v1.OutsideId
-	14, // 37: custody.v1.ListItemsRequest.consistency:type_name -> custody.v1.Consistency
-	29, // 38: custody.v1.ListItemsResponse.items:type_name -> custody.v1.ItemView
-	15, // 39: custody.v1.ListItemsResponse.read_at:type_name -> custody.v1.ReadAt
-	14, // 40: custody.v1.GetPartyRequest.consistency:type_name -> custody.v1.Consistency
-	39, // 41: custody.v1.GetPartyResponse.party:type_name -> custody.v1.PartyView
-	15, // 42: custody.v1.GetPartyResponse.read_at:type_name -> custody.v1.ReadAt
-	53, // 43: custody.v1.PartyView.role:type_name -> custody.v1.Role
-	40, // 44: custody.v1.PartyView.memberships:type_name -> custody.v1.MembershipView
-	41, // 45: custody.v1.PartyView.keys:type_name -> custody.v1.KeyView
-	34, // 46: custody.v1.WatchResponse.entry:type_name -> custody.v1.RawEntry
-	4,  // 47: custody.v1.GetStatusResponse.state:type_name -> custody.v1.NodeState
-	46, // 48: custody.v1.GetStatusResponse.members:type_name -> custody.v1.MemberStatus
-	5,  // 49: custody.v1.LedgerService.Append:input_type -> custody.v1.AppendRequest
-	7,  // 50: custody.v1.LedgerService.AppendGroup:input_type -> custody.v1.AppendGroupRequest
-	10, // 51: custody.v1.LedgerService.AppendStream:input_type -> custody.v1.AppendStreamRequest
-	16, // 52: custody.v1.LedgerService.GetReceipt:input_type -> custody.v1.GetReceiptRequest
-	18, // 53: custody.v1.LedgerService.GetItem:input_type -> custody.v1.GetItemRequest
-	32, // 54: custody.v1.LedgerService.ItemHistory:input_type -> custody.v1.ItemHistoryRequest
-	35, // 55: custody.v1.LedgerService.ListItems:input_type -> custody.v1.ListItemsRequest
-	37, // 56: custody.v1.LedgerService.GetParty:input_type -> custody.v1.GetPartyRequest
-	22, // 57: custody.v1.LedgerService.GetBundle:input_type -> custody.v1.GetBundleRequest
-	24, // 58: custody.v1.LedgerService.GetAbsence:input_type -> custody.v1.GetAbsenceRequest
-	42, // 59: custody.v1.LedgerService.Watch:input_type -> custody.v1.WatchRequest
-	44, // 60: custody.v1.LedgerService.GetStatus:input_type -> custody.v1.GetStatusRequest
-	6,  // 61: custody.v1.LedgerService.Append:output_type -> custody.v1.AppendResponse
-	8,  // 62: custody.v1.LedgerService.AppendGroup:output_type -> custody.v1.AppendGroupResponse
-	11, // 63: custody.v1.LedgerService.AppendStream:output_type -> custody.v1.AppendStreamResponse
-	17, // 64: custody.v1.LedgerService.GetReceipt:output_type -> custody.v1.GetReceiptResponse
-	19, // 65: custody.v1.LedgerService.GetItem:output_type -> custody.v1.GetItemResponse
-	33, // 66: custody.v1.LedgerService.ItemHistory:output_type -> custody.v1.ItemHistoryResponse
-	36, // 67: custody.v1.LedgerService.ListItems:output_type -> custody.v1.ListItemsResponse
-	38, // 68: custody.v1.LedgerService.GetParty:output_type -> custody.v1.GetPartyResponse
-	23, // 69: custody.v1.LedgerService.GetBundle:output_type -> custody.v1.GetBundleResponse
-	25, // 70: custody.v1.LedgerService.GetAbsence:output_type -> custody.v1.GetAbsenceResponse
-	43, // 71: custody.v1.LedgerService.Watch:output_type -> custody.v1.WatchResponse
-	45, // 72: custody.v1.LedgerService.GetStatus:output_type -> custody.v1.GetStatusResponse
-	61, // [61:73] is the sub-list for method output_type
-	49, // [49:61] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	51, // 23: custody.v1.Outside.reason:type_name -> custody.v1.OutsideReason
+	52, // 24: custody.v1.OpenOffer.mode:type_name -> custody.v1.Mode
+	53, // 25: custody.v1.OpenOffer.part:type_name -> custody.v1.Portion
+	52, // 26: custody.v1.Term.mode:type_name -> custody.v1.Mode
+	3,  // 27: custody.v1.ItemView.status:type_name -> custody.v1.ItemStatus
+	26, // 28: custody.v1.ItemView.custody:type_name -> custody.v1.Holder
+	32, // 29: custody.v1.ItemView.title:type_name -> custody.v1.Title
+	28, // 30: custody.v1.ItemView.open_offers:type_name -> custody.v1.OpenOffer
+	29, // 31: custody.v1.ItemView.terms:type_name -> custody.v1.Term
+	54, // 32: custody.v1.ItemView.registration:type_name -> custody.v1.ItemRegister
+	31, // 33: custody.v1.ItemView.matter:type_name -> custody.v1.MatterView
+	55, // 34: custody.v1.ItemView.output:type_name -> custody.v1.Output
+	56, // 35: custody.v1.MatterView.material:type_name -> custody.v1.Material
+	57, // 36: custody.v1.MatterView.form:type_name -> custody.v1.Form
+	58, // 37: custody.v1.MatterView.nature:type_name -> custody.v1.Nature
+	59, // 38: custody.v1.MatterView.stage:type_name -> custody.v1.Stage
+	60, // 39: custody.v1.MatterView.basis:type_name -> custody.v1.MassBasis
+	61, // 40: custody.v1.MatterView.count_basis:type_name -> custody.v1.CountBasis
+	62, // 41: custody.v1.MatterView.composition:type_name -> custody.v1.Constituent
+	63, // 42: custody.v1.MatterView.treatments:type_name -> custody.v1.Treatments
+	64, // 43: custody.v1.MatterView.origin:type_name -> custody.v1.OriginComponent
+	65, // 44: custody.v1.MatterView.model:type_name -> custody.v1.Model
+	66, // 45: custody.v1.MatterView.bill:type_name -> custody.v1.BillLine
+	26, // 46: custody.v1.Title.managing_owner:type_name -> custody.v1.Holder
+	33, // 47: custody.v1.Title.shares:type_name -> custody.v1.TitleShare
+	26, // 48: custody.v1.TitleShare.owner:type_name -> custody.v1.Holder
+	14, // 49: custody.v1.ItemHistoryRequest.consistency:type_name -> custody.v1.Consistency
+	36, // 50: custody.v1.ItemHistoryResponse.entries:type_name -> custody.v1.RawEntry
+	15, // 51: custody.v1.ItemHistoryResponse.read_at:type_name -> custody.v1.ReadAt
+	67, // 52: custody.v1.ListItemsRequest.outside_id:type_name -> custody.v1.OutsideId
+	14, // 53: custody.v1.ListItemsRequest.consistency:type_name -> custody.v1.Consistency
+	30, // 54: custody.v1.ListItemsResponse.items:type_name -> custody.v1.ItemView
+	15, // 55: custody.v1.ListItemsResponse.read_at:type_name -> custody.v1.ReadAt
+	14, // 56: custody.v1.GetPartyRequest.consistency:type_name -> custody.v1.Consistency
+	41, // 57: custody.v1.GetPartyResponse.party:type_name -> custody.v1.PartyView
+	15, // 58: custody.v1.GetPartyResponse.read_at:type_name -> custody.v1.ReadAt
+	68, // 59: custody.v1.PartyView.role:type_name -> custody.v1.Role
+	42, // 60: custody.v1.PartyView.memberships:type_name -> custody.v1.MembershipView
+	43, // 61: custody.v1.PartyView.keys:type_name -> custody.v1.KeyView
+	36, // 62: custody.v1.WatchResponse.entry:type_name -> custody.v1.RawEntry
+	4,  // 63: custody.v1.GetStatusResponse.state:type_name -> custody.v1.NodeState
+	48, // 64: custody.v1.GetStatusResponse.members:type_name -> custody.v1.MemberStatus
+	5,  // 65: custody.v1.LedgerService.Append:input_type -> custody.v1.AppendRequest
+	7,  // 66: custody.v1.LedgerService.AppendGroup:input_type -> custody.v1.AppendGroupRequest
+	10, // 67: custody.v1.LedgerService.AppendStream:input_type -> custody.v1.AppendStreamRequest
+	16, // 68: custody.v1.LedgerService.GetReceipt:input_type -> custody.v1.GetReceiptRequest
+	18, // 69: custody.v1.LedgerService.GetItem:input_type -> custody.v1.GetItemRequest
+	34, // 70: custody.v1.LedgerService.ItemHistory:input_type -> custody.v1.ItemHistoryRequest
+	37, // 71: custody.v1.LedgerService.ListItems:input_type -> custody.v1.ListItemsRequest
+	39, // 72: custody.v1.LedgerService.GetParty:input_type -> custody.v1.GetPartyRequest
+	22, // 73: custody.v1.LedgerService.GetBundle:input_type -> custody.v1.GetBundleRequest
+	24, // 74: custody.v1.LedgerService.GetAbsence:input_type -> custody.v1.GetAbsenceRequest
+	44, // 75: custody.v1.LedgerService.Watch:input_type -> custody.v1.WatchRequest
+	46, // 76: custody.v1.LedgerService.GetStatus:input_type -> custody.v1.GetStatusRequest
+	6,  // 77: custody.v1.LedgerService.Append:output_type -> custody.v1.AppendResponse
+	8,  // 78: custody.v1.LedgerService.AppendGroup:output_type -> custody.v1.AppendGroupResponse
+	11, // 79: custody.v1.LedgerService.AppendStream:output_type -> custody.v1.AppendStreamResponse
+	17, // 80: custody.v1.LedgerService.GetReceipt:output_type -> custody.v1.GetReceiptResponse
+	19, // 81: custody.v1.LedgerService.GetItem:output_type -> custody.v1.GetItemResponse
+	35, // 82: custody.v1.LedgerService.ItemHistory:output_type -> custody.v1.ItemHistoryResponse
+	38, // 83: custody.v1.LedgerService.ListItems:output_type -> custody.v1.ListItemsResponse
+	40, // 84: custody.v1.LedgerService.GetParty:output_type -> custody.v1.GetPartyResponse
+	23, // 85: custody.v1.LedgerService.GetBundle:output_type -> custody.v1.GetBundleResponse
+	25, // 86: custody.v1.LedgerService.GetAbsence:output_type -> custody.v1.GetAbsenceResponse
+	45, // 87: custody.v1.LedgerService.Watch:output_type -> custody.v1.WatchResponse
+	47, // 88: custody.v1.LedgerService.GetStatus:output_type -> custody.v1.GetStatusResponse
+	77, // [77:89] is the sub-list for method output_type
+	65, // [65:77] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_custody_v1_ledger_proto_init() }
@@ -3681,7 +4099,7 @@ func file_custody_v1_ledger_proto_init() {
 		(*Holder_Party)(nil),
 		(*Holder_Outside)(nil),
 	}
-	file_custody_v1_ledger_proto_msgTypes[30].OneofWrappers = []any{
+	file_custody_v1_ledger_proto_msgTypes[32].OneofWrappers = []any{
 		(*ListItemsRequest_Holder)(nil),
 		(*ListItemsRequest_Owner)(nil),
 		(*ListItemsRequest_Registrant)(nil),
@@ -3693,7 +4111,7 @@ func file_custody_v1_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custody_v1_ledger_proto_rawDesc), len(file_custody_v1_ledger_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   42,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
