@@ -163,6 +163,10 @@ func (w *world) event(party string, body any, keys ...sign.PrivateKey) ledger.Si
 	case *custodyv1.Release:
 		private(custodyv1.PrivateField_PRIVATE_FIELD_COUNTERPARTY)
 		e.Body = &custodyv1.Event_Release{Release: b}
+	case *custodyv1.Transform:
+		e.Body = &custodyv1.Event_Transform{Transform: b}
+	case *custodyv1.Attest:
+		e.Body = &custodyv1.Event_Attest{Attest: b}
 	default:
 		w.Fatalf("no event for %T", body)
 	}

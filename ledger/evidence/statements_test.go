@@ -140,6 +140,22 @@ func TestTwoChildren(t *testing.T) {
 	v := w.holds(e, err, w.trust, "", accused)
 	e, err = TwoChildren(w.trust, first, w.event(party, withdraw(item, prev, ledger.EventID{3}), seller))
 	w.holds(e, err, w.trust, "", accused)
+	// Of a change of matter any item counts, wherever it stands.
+	change := func(inputs ...ledger.ItemID) func(*custodyv1.Event) {
+		return func(e *custodyv1.Event) {
+			body := &custodyv1.Transform{Process: custodyv1.Process_PROCESS_MERGE, Outputs: []*custodyv1.Output{{Form: custodyv1.Form_FORM_BULK, Mass: &custodyv1.Mass{Micrograms: 1, Basis: custodyv1.MassBasis_MASS_BASIS_WEIGHED}}}}
+			for _, input := range inputs {
+				body.Inputs = append(body.Inputs, &custodyv1.ItemRef{Item: input[:], Prev: prev[:]})
+			}
+			e.Body = &custodyv1.Event_Transform{Transform: body}
+		}
+	}
+	e, err = TwoChildren(w.trust, first, w.event(party, change(ledger.ItemID{7}, item), seller))
+	w.holds(e, err, w.trust, "", accused)
+	e, err = TwoChildren(w.trust, w.event(party, change(item, ledger.ItemID{7}), seller), w.event(party, change(ledger.ItemID{6}, ledger.ItemID{7}), seller))
+	w.holds(e, err, w.trust, "", accused)
+	_, err = TwoChildren(w.trust, first, w.event(party, change(ledger.ItemID{6}, ledger.ItemID{7}), seller))
+	refuses(t, "changes of other items", err, ErrUnproven, "do not follow the same event")
 	if v.Answerable[0].Keys[0] != ledger.KeyText(seller.Public()) {
 		t.Errorf("%+v", v)
 	}
