@@ -135,23 +135,6 @@ func TestBundleCannotLeaveDrawsOut(t *testing.T) {
 	t.Error("the bundle has no attestation")
 }
 
-// TestBundleRefusesOverdrawn: colluding nodes recorded a second draw of an item of the
-// bundle beyond what the paper has left.
-func TestBundleRefusesOverdrawn(t *testing.T) {
-	w, _, half, _, _, _, _ := parted(t)
-	w.force(w.event("asha", &custodyv1.Attest{
-		Item: half[:], Kind: custodyv1.DocumentKind_DOCUMENT_KIND_KIMBERLEY_CERTIFICATE, Issuer: "authority.example.org", Country: "BW", Number: "BW1",
-		DocumentSha256: make([]byte, 32), IssuedMs: 1, ExpiresMs: 1_700_000_000_000 + 365*24*3600_000,
-		Claims:    []*custodyv1.ClaimMade{{Claim: custodyv1.Claim_CLAIM_ORIGIN, Level: custodyv1.Evidence_EVIDENCE_STATED}},
-		Countries: []string{"BW", "ZA"},
-		Quantity:  &custodyv1.Portion{Micrograms: 4_000_000}, Drawn: &custodyv1.Portion{Micrograms: 2_000_000},
-	}))
-	_, err := bundle.Verify(w.encode(w.bundle(nil, half)), w.trust())
-	if err == nil || !strings.Contains(err.Error(), string(ledger.PaperSpent)) {
-		t.Errorf("an overdrawn paper: %v", err)
-	}
-}
-
 // TestBundleRefusesMatterFromNothing: colluding nodes recorded a split whose outputs
 // weigh more than the input.
 func TestBundleRefusesMatterFromNothing(t *testing.T) {
