@@ -10,6 +10,7 @@ import (
 // way of an item: state that an audit works out and a saved one carries.
 func (w *world) goods() {
 	w.Helper()
+	w.goodsFrom = len(w.entries)
 	day := uint64(24 * 3600_000)
 	asha, bram, chen, south := partyOf("asha"), partyOf("bram"), partyOf("chen"), partyOf("south")
 	does := func(party string, body func(*custodyv1.Event)) ledger.EventID {

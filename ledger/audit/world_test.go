@@ -20,10 +20,12 @@ type world struct {
 	id      ledger.LedgerID
 	state   *State // after all entries
 	entries [][]byte
-	now     uint64
-	keys    map[string]sign.PrivateKey
-	nonces  uint64
-	last    map[ledger.ItemID]ledger.EventID
+	// goodsFrom is where the entries of goods begin; 0 if there are none.
+	goodsFrom int
+	now       uint64
+	keys      map[string]sign.PrivateKey
+	nonces    uint64
+	last      map[ledger.ItemID]ledger.EventID
 }
 
 func seeded(name string) sign.PrivateKey {
