@@ -315,13 +315,7 @@ func inProportion(a, b Matter) bool {
 // of a microgram in each.
 func sameShare(a, b, c, d uint64) bool {
 	// |ad - cb| ≤ bd/10,000 + b + d, each below 2^128
-	high1, low1 := bits.Mul64(a, d)
-	high2, low2 := bits.Mul64(c, b)
-	if high1 < high2 || high1 == high2 && low1 < low2 {
-		high1, low1, high2, low2 = high2, low2, high1, low1
-	}
-	low, borrow := bits.Sub64(low1, low2, 0)
-	high, _ := bits.Sub64(high1, high2, borrow)
+	high, low := crossDifference(a, b, c, d)
 	boundHigh, boundLow := bits.Mul64(b, d)
 	quotientHigh, rest := boundHigh/10_000, boundHigh%10_000
 	quotientLow, _ := bits.Div64(rest, boundLow, 10_000)
@@ -330,4 +324,16 @@ func sameShare(a, b, c, d uint64) bool {
 	quotientLow, carry = bits.Add64(quotientLow, d, 0)
 	quotientHigh += carry
 	return high < quotientHigh || high == quotientHigh && low <= quotientLow
+}
+
+// crossDifference is |ad - cb|: by how much a/b and c/d differ, times b and d.
+func crossDifference(a, b, c, d uint64) (high, low uint64) {
+	high1, low1 := bits.Mul64(a, d)
+	high2, low2 := bits.Mul64(c, b)
+	if high1 < high2 || high1 == high2 && low1 < low2 {
+		high1, low1, high2, low2 = high2, low2, high1, low1
+	}
+	low, borrow := bits.Sub64(low1, low2, 0)
+	high, _ = bits.Sub64(high1, high2, borrow)
+	return high, low
 }

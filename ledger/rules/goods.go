@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"math/bits"
 	"slices"
 
 	"github.com/custodyledger/custodyledger/ledger"
@@ -224,13 +223,7 @@ func (g *goods) isFine() bool {
 
 // near tells whether a/b and c/d differ by less than 1/d.
 func near(a, b, c, d uint64) bool {
-	high1, low1 := bits.Mul64(a, d)
-	high2, low2 := bits.Mul64(c, b)
-	if high1 < high2 || high1 == high2 && low1 < low2 {
-		high1, low1, high2, low2 = high2, low2, high1, low1
-	}
-	low, borrow := bits.Sub64(low1, low2, 0)
-	high, _ := bits.Sub64(high1, high2, borrow)
+	high, low := crossDifference(a, b, c, d)
 	return high == 0 && low < b
 }
 

@@ -35,20 +35,8 @@ type claimKey struct {
 	item ledger.ItemID
 }
 
-func newOverlay(under View) *overlay {
-	return &overlay{
-		under:         under,
-		parties:       map[ledger.PartyID]int{},
-		keys:          map[sign.KeyID]int{},
-		items:         map[ledger.ItemID]int{},
-		matters:       map[ledger.ItemID]int{},
-		attestations:  map[ledger.EventID]int{},
-		papers:        map[PaperID]int{},
-		claims:        map[claimKey]int{},
-		registrations: map[registrationKey]int{},
-		events:        map[ledger.EventID]uint64{},
-	}
-}
+// newOverlay makes no map before something is put in it: most overlays see one event.
+func newOverlay(under View) *overlay { return &overlay{under: under} }
 
 func (o *overlay) Party(id ledger.PartyID) (Party, bool) {
 	if at, ok := o.parties[id]; ok {
@@ -133,48 +121,54 @@ func (o *overlay) Policy() PolicyState {
 func (o *overlay) putPolicy(s PolicyState) { o.changes.Policy = &s }
 
 func (o *overlay) putParty(p Party) {
-	put(o.parties, p.ID, &o.changes.Parties, p)
+	put(&o.parties, p.ID, &o.changes.Parties, p)
 }
 
 func (o *overlay) putKey(k Key) {
-	put(o.keys, k.Public.ID(), &o.changes.Keys, k)
+	put(&o.keys, k.Public.ID(), &o.changes.Keys, k)
 }
 
 func (o *overlay) putItem(i Item) {
-	put(o.items, i.ID, &o.changes.Items, i)
+	put(&o.items, i.ID, &o.changes.Items, i)
 }
 
 func (o *overlay) putMatter(m Matter) {
-	put(o.matters, m.Item, &o.changes.Matters, m)
+	put(&o.matters, m.Item, &o.changes.Matters, m)
 }
 
 func (o *overlay) putAttestation(a Attestation) {
-	put(o.attestations, a.Event, &o.changes.Attestations, a)
+	put(&o.attestations, a.Event, &o.changes.Attestations, a)
 }
 
 func (o *overlay) putPaper(p Paper) {
-	put(o.papers, p.ID, &o.changes.Papers, p)
+	put(&o.papers, p.ID, &o.changes.Papers, p)
 }
 
 func (o *overlay) putClaim(c Claim) {
-	put(o.claims, claimKey{c.ID, c.Item}, &o.changes.Claims, c)
+	put(&o.claims, claimKey{c.ID, c.Item}, &o.changes.Claims, c)
 }
 
 func (o *overlay) putRegistration(r Registration) {
-	put(o.registrations, registrationKey{r.Party, r.Reference}, &o.changes.Registrations, r)
+	put(&o.registrations, registrationKey{r.Party, r.Reference}, &o.changes.Registrations, r)
 }
 
 func (o *overlay) putEvent(id ledger.EventID, index uint64) {
+	if o.events == nil {
+		o.events = map[ledger.EventID]uint64{}
+	}
 	o.events[id] = index
 	o.eventOrder = append(o.eventOrder, id)
 }
 
-func put[K comparable, V any](at map[K]int, key K, values *[]V, value V) {
-	if i, ok := at[key]; ok {
+func put[K comparable, V any](at *map[K]int, key K, values *[]V, value V) {
+	if i, ok := (*at)[key]; ok {
 		(*values)[i] = value
 		return
 	}
-	at[key] = len(*values)
+	if *at == nil {
+		*at = map[K]int{}
+	}
+	(*at)[key] = len(*values)
 	*values = append(*values, value)
 }
 
