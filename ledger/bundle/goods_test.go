@@ -28,7 +28,7 @@ func (w *world) certified(by string, item ledger.ItemID, quantity uint64) ledger
 		DocumentSha256: make([]byte, 32), IssuedMs: w.now - 1000, ExpiresMs: 1_700_000_000_000 + 365*24*3600_000,
 		Claims:    []*custodyv1.ClaimMade{{Claim: custodyv1.Claim_CLAIM_ORIGIN, Level: custodyv1.Evidence_EVIDENCE_STATED}},
 		Countries: []string{"BW", "ZA"},
-		Quantity:  &custodyv1.Portion{Micrograms: quantity}, Drawn: &custodyv1.Portion{Micrograms: w.state.matters[item].Mass},
+		Quantity:  &custodyv1.Portion{Micrograms: quantity}, Drawn: &custodyv1.Portion{Micrograms: w.state.Matters[item].Mass},
 	})
 }
 
@@ -92,8 +92,8 @@ func TestBundleOfMadeItems(t *testing.T) {
 			continue
 		}
 		for _, got := range r.Items {
-			want := w.state.items[got.ID]
-			if got.Last != want.Last || got.Status != want.Status || got.Within != want.Within || !got.Custody.Equal(want.Custody) || got.Matter.Mass != w.state.matters[got.ID].Mass {
+			want := w.state.Items[got.ID]
+			if got.Last != want.Last || got.Status != want.Status || got.Within != want.Within || !got.Custody.Equal(want.Custody) || got.Matter.Mass != w.state.Matters[got.ID].Mass {
 				t.Errorf("%s: %+v, want %+v", name, got.Item, want)
 			}
 			if (got.Registration != nil) != (got.ID == parcel || got.ID == set) {
@@ -139,7 +139,7 @@ func TestBundleCannotLeaveDrawsOut(t *testing.T) {
 // weigh more than the input.
 func TestBundleRefusesMatterFromNothing(t *testing.T) {
 	w, _, half, _, _, _, _ := parted(t)
-	mass := w.state.matters[half].Mass
+	mass := w.state.Matters[half].Mass
 	w.force(w.event("asha", &custodyv1.Transform{
 		Process: custodyv1.Process_PROCESS_SPLIT, Inputs: []*custodyv1.ItemRef{w.ref(half)}, Outputs: []*custodyv1.Output{rough(mass, 2), rough(mass, 3)},
 	}))

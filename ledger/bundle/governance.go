@@ -42,7 +42,7 @@ func (v *verifier) replayGovernance() error {
 			return err
 		}
 	}
-	v.policy = v.state.policy.InForce
+	v.policy = v.state.Policy().InForce
 	return v.handoverProofs()
 }
 
@@ -63,7 +63,7 @@ func (v *verifier) handoverProofs() error {
 // handOver brings the adopted policy into force. The handover's own proof, to the
 // ledger up to it, was for the nodes; the bundle has one to the final checkpoint.
 func (v *verifier) handOver(i int) error {
-	entry, state := v.entries[i], v.state.policy
+	entry, state := v.entries[i], v.state.Policy()
 	next, ok := state.Next()
 	if !ok {
 		return fail(v.where(i), "a handover, but the bundle shows no adopted policy: a proposal or an approval was left out")
@@ -86,7 +86,7 @@ func (v *verifier) handOver(i int) error {
 	v.need(state.Adopted.Event)
 	v.needed[i] = true
 	v.handovers = append(v.handovers, handover{index: entry.Index, note: note, before: state.InForce})
-	v.state.policy = rules.PolicyState{InForce: next, Since: entry.Index}
+	v.state.Write(rules.Changes{Policy: &rules.PolicyState{InForce: next, Since: entry.Index}})
 	return nil
 }
 

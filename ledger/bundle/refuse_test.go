@@ -12,6 +12,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger/bundle"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/ledger/rules"
 	"github.com/custodyledger/custodyledger/ledger/sign"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
@@ -41,14 +42,14 @@ func refusals(t testing.TB) (*world, []refusal) {
 		change(b)
 		add(name, says, w.encode(b))
 	}
-	last := w.state.items[item].LastIndex
+	last := w.state.Items[item].LastIndex
 	honest := w.encode(w.bundle(associations, item))
 
 	changed("event-left-out", "something was left out", func(b *bundle.Bundle) {
 		b.Entries = slices.Delete(b.Entries, place(b, last-1), place(b, last-1)+1)
 	})
 	changed("registration-left-out", "something was left out", func(b *bundle.Bundle) {
-		b.Entries = slices.Delete(b.Entries, place(b, w.state.items[item].Registered), place(b, w.state.items[item].Registered)+1)
+		b.Entries = slices.Delete(b.Entries, place(b, w.state.Items[item].Registered), place(b, w.state.Items[item].Registered)+1)
 	})
 	changed("admission-missing", "something was left out", func(b *bundle.Bundle) {
 		b.Entries = slices.Delete(b.Entries, 1, 2)
@@ -56,7 +57,7 @@ func refusals(t testing.TB) (*world, []refusal) {
 	changed("genesis-missing", "must be the genesis", func(b *bundle.Bundle) { b.Entries = b.Entries[1:] })
 	changed("later-sale-left-out", "what followed was left out", func(b *bundle.Bundle) {
 		*b = *w.shortened(b, item)
-		b.Statements = []bundle.Statement{w.state1(w.state.items[item].Statement(w.id, w.state.matters[item], false, w.note(w.head.Size).Checkpoint, w.now), associations...)}
+		b.Statements = []bundle.Statement{w.state1(w.state.Items[item].Statement(w.id, w.state.Matters[item], false, w.note(w.head.Size).Checkpoint, w.now), associations...)}
 	})
 	changed("entry-of-another-item", "nothing to do with the items", func(b *bundle.Bundle) {
 		for _, index := range []uint64{5, 3} {
@@ -112,7 +113,7 @@ func refusals(t testing.TB) (*world, []refusal) {
 	// Statements.
 	restated := func(name, says string, change func(*ledger.Statement), by ...string) {
 		b := w.bundle(associations, item)
-		s := w.state.items[item].Statement(w.id, w.state.matters[item], false, head, w.now)
+		s := w.state.Items[item].Statement(w.id, w.state.Matters[item], false, head, w.now)
 		change(&s)
 		b.Statements = []bundle.Statement{w.state1(s, by...)}
 		add(name, says, w.encode(b))
@@ -163,7 +164,7 @@ func refusals(t testing.TB) (*world, []refusal) {
 // shortened leaves out the last event on an item, as a seller would.
 func (w *world) shortened(b *bundle.Bundle, item ledger.ItemID) *bundle.Bundle {
 	w.Helper()
-	entry, err := ledger.DecodeEntry(w.entries[w.state.items[item].LastIndex])
+	entry, err := ledger.DecodeEntry(w.entries[w.state.Items[item].LastIndex])
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -272,9 +273,8 @@ func handoverRefusals(t testing.TB) []refusal {
 	w, item, _ := handedOver(t)
 	b := w.bundle(associations, item)
 	old := *w
-	oldState := *w.state
-	oldState.policy.InForce = w.genesis.Policy()
-	old.state = &oldState
+	old.state = w.state.Clone()
+	old.state.Write(rules.Changes{Policy: &rules.PolicyState{InForce: w.genesis.Policy()}})
 	old.keys = map[string]sign.PrivateKey{}
 	for _, association := range associations {
 		for _, use := range []string{"logs ", "cosigns ", "states "} {

@@ -72,7 +72,7 @@ type Event struct {
 func (v *verifier) report() (*Report, error) {
 	r := &Report{
 		Ledger: v.ledger, Genesis: v.genesis, Policy: v.policy, Checkpoint: v.note.Checkpoint,
-		Trusted: v.trustedBy, Parties: v.state.parties, Applied: v.applied,
+		Trusted: v.trustedBy, Parties: v.state.Parties, Applied: v.applied,
 	}
 	for i, c := range v.final.Cosigned {
 		for _, n := range v.policy.Nodes {
@@ -86,7 +86,7 @@ func (v *verifier) report() (*Report, error) {
 	}
 	events := v.itemEvents()
 	for i, id := range v.bundle.Subjects {
-		item := Item{Item: v.state.items[id], Matter: v.state.matters[id], First: v.state.first[id], Events: events[id]}
+		item := Item{Item: v.state.Items[id], Matter: v.state.Matters[id], First: v.state.first[id], Events: events[id]}
 		item.Registration, _ = item.Events[0].Body.(*custodyv1.ItemRegister)
 		if len(v.statedKept) > 0 {
 			item.Stated = &v.statedKept[i]

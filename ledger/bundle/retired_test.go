@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/custodyledger/custodyledger/ledger/bundle"
+	"github.com/custodyledger/custodyledger/ledger/rules"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
@@ -48,13 +49,14 @@ func TestRetiredQuorum(t *testing.T) {
 // policy file of today.
 func handoverLeftOut(t *testing.T) (files [3][]byte, today []byte) {
 	w, item := sold(t)
-	before := w.state.policy
+	before := w.state.Policy()
 	w.adopt(3, "", "")
 	w.handOver("", "")
 	w.pass(item, "chen", "bram", custodyv1.Mode_MODE_RETURN)
 	today = policyFile(t, w.state.Policy().InForce)
 	note := w.note(w.head.Size, associations...)
-	w.state.policy, w.governance = before, nil
+	w.state.Write(rules.Changes{Policy: &before})
+	w.governance = nil
 	for i, by := range [][]string{associations[:2], nil, associations} {
 		files[i] = w.encode(w.bundleUnder(note, by, item))
 	}

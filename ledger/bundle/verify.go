@@ -267,8 +267,8 @@ func (v *verifier) replay(i int) error {
 		return fail(v.where(i), "the rules give another entry for its event")
 	}
 	changes := sequencer.Changes()
-	v.state.write(changes)
-	v.state.events[event.ID] = entry.Index
+	v.state.Write(changes)
+	v.state.Record(event.ID, entry.Index)
 	if entry.Kind == ledger.KindEvent {
 		place := Event{Event: event.Event, Index: entry.Index, RecordedAt: entry.RecordedAt, Entry: v.bundle.Entries[i].Bytes}
 		v.applied = append(v.applied, Applied{place, changes})
@@ -381,7 +381,7 @@ func (v *verifier) checkStated(where string, id ledger.ItemID, stated ledger.Sta
 	case stated.At < last.RecordedAt || last.Index == v.note.Size-1 && stated.At != last.RecordedAt:
 		return fail(where, "its time does not fit entry %d", last.Index)
 	}
-	if want := item.Statement(v.ledger, v.state.matters[id], stated.Contested, v.note.Checkpoint, stated.At); !bytes.Equal(want.Payload(), stated.Payload()) {
+	if want := item.Statement(v.ledger, v.state.Matters[id], stated.Contested, v.note.Checkpoint, stated.At); !bytes.Equal(want.Payload(), stated.Payload()) {
 		return fail(where, "it states another custody, title, offer or last entry than the events of the bundle give")
 	}
 	return nil

@@ -22,7 +22,7 @@ type world struct {
 	file       []byte
 	genesis    *ledger.Genesis
 	id         ledger.LedgerID
-	state      *memory
+	state      *rules.Memory
 	head       ledger.Head
 	tree       sparse
 	entries    map[uint64][]byte
@@ -68,7 +68,8 @@ func newWorldOf(t testing.TB, name string) *world {
 		t.Fatal(err)
 	}
 	w.id = ledger.GenesisID(w.file)
-	w.state = newMemory(rules.Genesis(g))
+	w.state = rules.NewMemory()
+	w.state.Write(rules.Genesis(g))
 	w.write(g.Entry(w.file))
 	return w
 }
@@ -204,8 +205,8 @@ func (w *world) do(party string, body any, keys ...sign.PrivateKey) ledger.Event
 		w.Fatal(outcome.Rejection)
 	}
 	w.write(appended[0].Entry)
-	w.state.write(s.Changes())
-	w.state.events[candidate.ID] = appended[0].Entry.Index
+	w.state.Write(s.Changes())
+	w.state.Record(candidate.ID, appended[0].Entry.Index)
 	return candidate.ID
 }
 
@@ -221,10 +222,10 @@ func (w *world) force(signed ledger.SignedEvent) {
 		e.Links = append(e.Links, p.LastIndex)
 	}
 	for _, id := range candidate.Names() {
-		item := w.state.items[id]
+		item := w.state.Items[id]
 		e.Links = append(e.Links, item.LastIndex)
 		item.Last, item.LastIndex = candidate.ID, e.Index
-		w.state.items[id] = item
+		w.state.Items[id] = item
 	}
 	w.write(e)
 }
@@ -254,7 +255,7 @@ func (w *world) register(dealer string) ledger.ItemID {
 }
 
 func (w *world) ref(item ledger.ItemID) *custodyv1.ItemRef {
-	last := w.state.items[item].Last
+	last := w.state.Items[item].Last
 	return &custodyv1.ItemRef{Item: item[:], Prev: last[:]}
 }
 
@@ -320,7 +321,7 @@ func (w *world) handOver(nodeOf, generation string) {
 		w.Fatal(rejection)
 	}
 	w.write(appended.Entry)
-	w.state.write(s.Changes())
+	w.state.Write(s.Changes())
 	if nodeOf != "" {
 		w.keys["logs "+nodeOf] = seeded("l" + generation + nodeOf)
 		w.keys["cosigns "+nodeOf] = seeded("c" + generation + nodeOf)
@@ -358,7 +359,7 @@ func (w *world) bundleUnder(note *checkpoint.Note, statedBy []string, items ...l
 	w.Helper()
 	var subjects []bundle.Subject
 	for _, id := range items {
-		subjects = append(subjects, bundle.Subject{Item: id, Last: w.state.items[id].LastIndex})
+		subjects = append(subjects, bundle.Subject{Item: id, Last: w.state.Items[id].LastIndex})
 	}
 	final := bundle.Final{RulesVersion: 1, Note: note, Policy: w.state.Policy().InForce, Governance: w.governance}
 	b, err := bundle.Build(w, final, subjects)
@@ -367,7 +368,7 @@ func (w *world) bundleUnder(note *checkpoint.Note, statedBy []string, items ...l
 	}
 	if len(statedBy) > 0 {
 		for _, id := range b.Subjects {
-			b.Statements = append(b.Statements, w.state1(w.state.items[id].Statement(w.id, w.state.matters[id], false, note.Checkpoint, w.now), statedBy...))
+			b.Statements = append(b.Statements, w.state1(w.state.Items[id].Statement(w.id, w.state.Matters[id], false, note.Checkpoint, w.now), statedBy...))
 		}
 	}
 	return b
@@ -412,78 +413,7 @@ func policyFile(t testing.TB, p ledger.Policy) []byte {
 	return file
 }
 
-// --- the plainest state and tree
-
-type memory struct {
-	parties map[ledger.PartyID]rules.Party
-	keys    map[sign.KeyID]rules.Key
-	items   map[ledger.ItemID]rules.Item
-	matters map[ledger.ItemID]rules.Matter
-	said    map[ledger.EventID]rules.Attestation
-	papers  map[rules.PaperID]rules.Paper
-	claims  map[ledger.ItemID][]rules.OutsideID
-	events  map[ledger.EventID]uint64
-	policy  rules.PolicyState
-}
-
-func newMemory(c rules.Changes) *memory {
-	m := &memory{
-		parties: map[ledger.PartyID]rules.Party{}, keys: map[sign.KeyID]rules.Key{},
-		items: map[ledger.ItemID]rules.Item{}, matters: map[ledger.ItemID]rules.Matter{}, said: map[ledger.EventID]rules.Attestation{},
-		papers: map[rules.PaperID]rules.Paper{}, claims: map[ledger.ItemID][]rules.OutsideID{}, events: map[ledger.EventID]uint64{},
-	}
-	m.write(c)
-	return m
-}
-
-func (m *memory) write(c rules.Changes) {
-	for _, p := range c.Parties {
-		m.parties[p.ID] = p
-	}
-	for _, k := range c.Keys {
-		m.keys[k.Public.ID()] = k
-	}
-	for _, i := range c.Items {
-		m.items[i.ID] = i
-	}
-	for _, matter := range c.Matters {
-		m.matters[matter.Item] = matter
-	}
-	for _, a := range c.Attestations {
-		m.said[a.Event] = a
-	}
-	for _, p := range c.Papers {
-		m.papers[p.ID] = p
-	}
-	for _, claim := range c.Claims {
-		m.claims[claim.Item] = slices.DeleteFunc(m.claims[claim.Item], func(id rules.OutsideID) bool { return id == claim.ID })
-		if claim.Stands {
-			m.claims[claim.Item] = append(m.claims[claim.Item], claim.ID)
-		}
-	}
-	if c.Policy != nil {
-		m.policy = *c.Policy
-	}
-}
-
-func (m *memory) Party(id ledger.PartyID) (rules.Party, bool) { p, ok := m.parties[id]; return p, ok }
-func (m *memory) Key(id sign.KeyID) (rules.Key, bool)         { k, ok := m.keys[id]; return k, ok }
-func (m *memory) Item(id ledger.ItemID) (rules.Item, bool)    { i, ok := m.items[id]; return i, ok }
-func (m *memory) EventIndex(id ledger.EventID) (uint64, bool) { i, ok := m.events[id]; return i, ok }
-func (m *memory) Policy() rules.PolicyState                   { return m.policy }
-func (m *memory) Matter(id ledger.ItemID) (rules.Matter, bool) {
-	matter, ok := m.matters[id]
-	return matter, ok
-}
-func (m *memory) Attestation(id ledger.EventID) (rules.Attestation, bool) {
-	a, ok := m.said[id]
-	return a, ok
-}
-func (m *memory) Paper(id rules.PaperID) (rules.Paper, bool) { p, ok := m.papers[id]; return p, ok }
-func (m *memory) Claims(id ledger.ItemID) []rules.OutsideID  { return slices.Clone(m.claims[id]) }
-func (m *memory) Registration(ledger.PartyID, ledger.Reference) (ledger.ItemID, bool) {
-	return ledger.ItemID{}, false
-}
+// --- the plainest tree
 
 // sparse is a tree in which most leaves are alike.
 type sparse struct {

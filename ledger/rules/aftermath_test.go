@@ -57,9 +57,9 @@ func TestIncidents(t *testing.T) {
 	refuse(ledger.NotHolder, c, stole)
 	refuse(ledger.IncidentInvalid, a, recovered)
 	refuse(ledger.IncidentInvalid, a, repaired)
-	last := w.state.items[item].Last
+	last := w.state.Items[item].Last
 	report(b, lose)
-	if w.state.items[item].Last == last {
+	if w.state.Items[item].Last == last {
 		t.Error("an incident does not advance the item")
 	}
 	refuse(ledger.IncidentInvalid, a, lose)
@@ -69,7 +69,7 @@ func TestIncidents(t *testing.T) {
 	refuse(ledger.IncidentInvalid, b, stole)
 	refuse(ledger.NotOwner, b, recovered) // what is said to be stolen is recovered by its owner
 	report(a, recovered)
-	if i := w.state.items[item]; i.Lost || i.Stolen {
+	if i := w.state.Items[item]; i.Lost || i.Stolen {
 		t.Errorf("recovered: %+v", i)
 	}
 	report(b, damaged)
@@ -79,7 +79,7 @@ func TestIncidents(t *testing.T) {
 	refuse(ledger.NotOwner, b, destroyed)
 	w.do(b.id, w.offerOf(item, a, returning), b.key)
 	report(a, destroyed)
-	if i := w.state.items[item]; i.Status != rules.Destroyed || len(i.Offers) != 0 || !i.Damaged {
+	if i := w.state.Items[item]; i.Status != rules.Destroyed || len(i.Offers) != 0 || !i.Damaged {
 		t.Errorf("destroyed: %+v", i)
 	}
 	refuse(ledger.ItemDestroyed, a, recovered)
@@ -111,13 +111,13 @@ func TestADestroyedPieceTakesItsPartsWithIt(t *testing.T) {
 	}
 	inner := set(child)
 	outer := set(inner)
-	standing := func() rules.Status { return rules.StandingOf(w.state, w.state.items[child]) }
+	standing := func() rules.Status { return rules.StandingOf(w.state, w.state.Items[child]) }
 	if standing() != rules.Live {
 		t.Errorf("status %d in a live piece", standing())
 	}
 	w.refuses(ledger.SetInPiece, a, w.incident(child, destroyed))
 	w.do(a.id, w.incident(outer, destroyed), a.key)
-	if w.state.items[child].Status != rules.Live || standing() != rules.Destroyed {
+	if w.state.Items[child].Status != rules.Live || standing() != rules.Destroyed {
 		t.Errorf("status %d in a destroyed piece", standing())
 	}
 	w.refuses(ledger.SetInPiece, a, w.offerOf(child, w.dealer(), sale))
@@ -133,7 +133,7 @@ func TestDisputes(t *testing.T) {
 	c.hand(item, a, lender, sale)
 	c.lend(item, lender, b, memo)
 	c.do(b.id, func() *custodyv1.Offer { o := c.offerOf(item, offered, memo); return o }(), b.key)
-	before := c.state.items[item].Last
+	before := c.state.Items[item].Last
 	c.refuses(ledger.NotConcerned, stranger, disputeOf(item))
 	c.refuses(ledger.UnknownItem, a, disputeOf(ledger.ItemID{1}))
 	clerk := c.clerk(a, ledger.ScopesAll&^ledger.ScopeAttest)
@@ -143,7 +143,7 @@ func TestDisputes(t *testing.T) {
 		opened[party] = c.do(party.id, disputeOf(item), party.key)
 		c.refuses(ledger.TooManyOpen, party, disputeOf(item))
 	}
-	if c.state.items[item].Last != before {
+	if c.state.Items[item].Last != before {
 		t.Error("a dispute advanced the item")
 	}
 	ruling := func(dispute ledger.EventID, outcome custodyv1.RulingOutcome, second *actor) *custodyv1.Ruling {
@@ -179,8 +179,8 @@ func TestDisputes(t *testing.T) {
 	c.do(one.id, body(), one.key, two.key)
 	c.do(two.id, ruling(opened[lender], upheld, c.observer), two.key, c.observer.key)
 	c.do(offered.id, ruling(opened[offered], settled, nil), offered.key)
-	if len(c.state.items[item].Disputes) != 0 || c.state.items[item].Last != before {
-		t.Errorf("item %+v", c.state.items[item])
+	if len(c.state.Items[item].Disputes) != 0 || c.state.Items[item].Last != before {
+		t.Errorf("item %+v", c.state.Items[item])
 	}
 }
 
@@ -235,7 +235,7 @@ func TestHolds(t *testing.T) {
 	c.antwerp = one
 	a, b := c.dealer(), c.dealer()
 	item := c.stone(a)
-	before := c.state.items[item].Last
+	before := c.state.Items[item].Last
 	c.refuses(ledger.NotAssociation, a, holdOf(item, nil))
 	c.refuses(ledger.TwoBodiesRequired, one, holdOf(item, nil))
 	c.refuses(ledger.WrongSigners, one, holdOf(item, two))
@@ -244,7 +244,7 @@ func TestHolds(t *testing.T) {
 	c.refuse(ledger.NotAssociation, c.event(one.id, holdOf(item, a)), one.key, a.key)
 	c.refuse(ledger.UnknownItem, c.event(one.id, holdOf(ledger.ItemID{1}, two)), one.key, two.key)
 	hold := c.do(one.id, holdOf(item, two), one.key, two.key)
-	if c.state.items[item].Last != before {
+	if c.state.Items[item].Last != before {
 		t.Error("a hold advanced the item")
 	}
 	c.refuses(ledger.ItemHeld, a, c.offerOf(item, b, sale))
@@ -288,7 +288,7 @@ func TestRulingsOnOutsideIDs(t *testing.T) {
 		}
 		return r
 	}
-	before := c.state.items[copied].Last
+	before := c.state.Items[copied].Last
 	c.refuses(ledger.NotAssociation, a, ruling(item, number, upheld, nil))
 	c.refuses(ledger.NotAssociation, lab, ruling(bar, serial, upheld, nil))
 	c.refuses(ledger.InvalidField, lab, ruling(item, number, settled, nil))
@@ -302,7 +302,7 @@ func TestRulingsOnOutsideIDs(t *testing.T) {
 	c.do(one.id, ruling(copied, mark, upheld, two), one.key, two.key)
 	c.do(one.id, ruling(bar, serial, upheld, two), one.key, two.key)
 	c.refuses(ledger.UnknownClaim, lab, ruling(copied, number, dismissed, nil))
-	if len(c.state.Claims(item)) != 2 || len(c.state.Claims(copied)) != 0 || len(c.state.Claims(bar)) != 0 || c.state.items[copied].Last != before {
+	if len(c.state.Claims(item)) != 2 || len(c.state.Claims(copied)) != 0 || len(c.state.Claims(bar)) != 0 || c.state.Items[copied].Last != before {
 		t.Errorf("claims %+v and %+v", c.state.Claims(item), c.state.Claims(copied))
 	}
 	c.do(one.id, &custodyv1.PartySuspend{Party: lab.id[:], Reason: 3}, one.key)

@@ -29,7 +29,7 @@ type books struct {
 func (b *books) total(m custodyv1.Metal) *big.Int {
 	total := new(big.Int)
 	for _, id := range slices.Concat(b.loose, b.metal) {
-		for _, c := range b.w.state.matters[id].Origin {
+		for _, c := range b.w.state.Matters[id].Origin {
 			if c.Metal == m {
 				total.Add(total, new(big.Int).SetUint64(c.Micrograms))
 			}
@@ -85,7 +85,7 @@ func (b *books) step(rt *rapid.T) {
 	inputs := rapid.SliceOfNDistinct(rapid.SampledFrom(*list), count, count, rapid.ID[ledger.ItemID]).Draw(rt, "which")
 	matters := make([]rules.Matter, len(inputs))
 	for i, id := range inputs {
-		matters[i] = b.w.state.matters[id]
+		matters[i] = b.w.state.Matters[id]
 	}
 	outputs := 1
 	if process != merge {
@@ -182,7 +182,7 @@ func (b *books) step(rt *rapid.T) {
 		return
 	}
 	*list = slices.DeleteFunc(*list, func(id ledger.ItemID) bool { return slices.Contains(inputs, id) })
-	event := b.w.state.items[inputs[0]].Last
+	event := b.w.state.Items[inputs[0]].Last
 	for i := range body.Outputs {
 		*list = append(*list, ledger.NewItemID(event, uint32(i)))
 	}
@@ -316,7 +316,7 @@ func (b *books) compare(rt *rapid.T, body *custodyv1.Transform, inputs []rules.M
 	}
 	unsorted := inputs[0].Material != metals && body.Process == split
 	for i, o := range body.Outputs {
-		m := b.w.state.matters[ledger.NewItemID(event, uint32(i))]
+		m := b.w.state.Matters[ledger.NewItemID(event, uint32(i))]
 		if m.Mass != o.Mass.Micrograms || m.Book() != m.Mass {
 			rt.Fatalf("output %+v", m)
 		}

@@ -20,7 +20,7 @@ func TestAllFilingsLost(t *testing.T) {
 		Balances: []*custodyv1.Balance{lost(metals, gold, 199_000)},
 	})
 	w.hasOrigin(band, "800000 recycled gold")
-	if m := w.state.matters[band]; m.Mass != 796_000 {
+	if m := w.state.Matters[band]; m.Mass != 796_000 {
 		t.Errorf("the band weighs %d", m.Mass)
 	}
 }

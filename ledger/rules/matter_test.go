@@ -166,7 +166,7 @@ const (
 // origin writes an item's origin as text, component after component.
 func (w *world) origin(item ledger.ItemID) string {
 	var parts []string
-	for _, c := range w.state.matters[item].Origin {
+	for _, c := range w.state.Matters[item].Origin {
 		text := fmt.Sprintf("%d %s", c.Micrograms, strings.ToLower(strings.TrimPrefix(c.Kind.String(), "ORIGIN_KIND_")))
 		if c.Metal != 0 {
 			text += " " + strings.ToLower(strings.TrimPrefix(c.Metal.String(), "METAL_"))
@@ -189,16 +189,16 @@ func (w *world) hasOrigin(item ledger.ItemID, want string) {
 // sound checks the invariants of every item's matter.
 func (w *world) sound() {
 	w.t.Helper()
-	for id, item := range w.state.items {
-		m := w.state.matters[id]
+	for id, item := range w.state.Items {
+		m := w.state.Matters[id]
 		if item.Status != rules.Live {
 			continue
 		}
-		if item.Set() && !slices.Contains(w.state.matters[item.Within].Children, id) {
+		if item.Set() && !slices.Contains(w.state.Matters[item.Within].Children, id) {
 			w.t.Fatalf("item %s says it is set, its piece does not", id)
 		}
 		for _, child := range m.Children {
-			if w.state.items[child].Within != id {
+			if w.state.Items[child].Within != id {
 				w.t.Fatalf("piece %s has a child that is not set in it", id)
 			}
 		}
@@ -274,7 +274,7 @@ func TestTwoCaratsUnsortedMayBeRussian(t *testing.T) {
 	parts := w.changes(a, &custodyv1.Transform{Process: split, Inputs: w.refs(whole), Outputs: []*custodyv1.Output{loose(2 * carat), loose(98 * carat)}})
 	w.hasOrigin(parts[0], "400000 mined BW RU")
 	w.hasOrigin(parts[1], "19600000 mined BW RU")
-	if w.state.items[whole].Status != rules.Consumed {
+	if w.state.Items[whole].Status != rules.Consumed {
 		t.Error("a split item lives on")
 	}
 
@@ -311,7 +311,7 @@ func TestCarveThenMerge(t *testing.T) {
 	accept.Received = &custodyv1.Portion{Micrograms: 100, Count: 1} // short
 	one := ledger.NewItemID(w.do(b.id, accept, b.key), 0)
 	w.sound()
-	if m := w.state.matters[one]; m.Form != custodyv1.Form_FORM_SINGLE || m.Count != 0 {
+	if m := w.state.Matters[one]; m.Form != custodyv1.Form_FORM_SINGLE || m.Count != 0 {
 		t.Errorf("one of a parcel is %+v", m)
 	}
 	w.hasOrigin(one, "100 unknown BW")
@@ -334,7 +334,7 @@ func TestCarveThenMerge(t *testing.T) {
 	out.Count, out.EqualPieces = 9, true
 	joined := w.changes(b, body2)
 	w.hasOrigin(joined[0], "900 unknown BW")
-	if !w.state.matters[joined[0]].EqualPieces {
+	if !w.state.Matters[joined[0]].EqualPieces {
 		t.Error("equal pieces forgotten")
 	}
 }
@@ -350,7 +350,7 @@ func TestShortAcceptOfAnEstimate(t *testing.T) {
 	accept.Received = &custodyv1.Portion{Micrograms: 990}
 	missing := ledger.NewItemID(w.do(b.id, accept, b.key), 0)
 	w.sound()
-	if m, rest := w.state.matters[missing], w.state.matters[item]; m.Count != 0 || m.Form != custodyv1.Form_FORM_BULK || rest.Count != 99 {
+	if m, rest := w.state.Matters[missing], w.state.Matters[item]; m.Count != 0 || m.Form != custodyv1.Form_FORM_BULK || rest.Count != 99 {
 		t.Errorf("missing %+v, received %+v", m, rest)
 	}
 }
@@ -399,7 +399,7 @@ func TestManyOriginsJoin(t *testing.T) {
 		inputs = append(inputs, w.register(a, alloy(custodyv1.Form_FORM_BULK, o)))
 	}
 	bar := w.changes(a, &custodyv1.Transform{Process: melt, Inputs: w.refs(inputs[:64]...), Outputs: []*custodyv1.Output{ingot(custodyv1.Form_FORM_SINGLE, 1, 64_000)}})
-	if got := len(w.state.matters[bar[0]].Origin); got != 64 {
+	if got := len(w.state.Matters[bar[0]].Origin); got != 64 {
 		t.Errorf("64 mines became %d origins", got)
 	}
 	bar = w.changes(a, &custodyv1.Transform{Process: melt, Inputs: w.refs(append(inputs[64:], bar...)...), Outputs: []*custodyv1.Output{ingot(custodyv1.Form_FORM_SINGLE, 1, 70_000)}})
@@ -415,7 +415,7 @@ func TestManyOriginsJoin(t *testing.T) {
 		}
 	}
 	joined := w.changes(a, &custodyv1.Transform{Process: merge, Inputs: w.refs(inputs...), Outputs: []*custodyv1.Output{loose(70_000)}})
-	m := w.state.matters[joined[0]]
+	m := w.state.Matters[joined[0]]
 	if len(m.Origin) != 1 || len(strings.Fields(m.Origin[0].Countries)) != 70 || m.Book() != 70_000 {
 		t.Errorf("joined to %+v", m.Origin)
 	}
@@ -458,7 +458,7 @@ func TestReweighingPumpsNothing(t *testing.T) {
 
 	item = w.register(a, alloy(custodyv1.Form_FORM_SINGLE, of(gold, recycled(750_000)), of(copper, recycled(250_000))))
 	w.do(a.id, weigh(1_004_000), a.key)
-	if c := w.state.matters[item].Composition; c[0].Micrograms != 753_000 || c[1].Micrograms != 251_000 {
+	if c := w.state.Matters[item].Composition; c[0].Micrograms != 753_000 || c[1].Micrograms != 251_000 {
 		t.Errorf("composition %+v", c)
 	}
 	w.sound()
@@ -474,7 +474,7 @@ func TestCounts(t *testing.T) {
 	w.refuses(ledger.DifferenceTooLarge, a, count(1006))
 	w.refuses(ledger.CountInvalid, a, count(1))
 	w.do(a.id, count(1005), a.key)
-	if got := w.state.matters[item].Count; got != 1005 {
+	if got := w.state.Matters[item].Count; got != 1005 {
 		t.Errorf("count %d", got)
 	}
 	item = w.register(a, rough(minedIn(100_000, "BW")))
@@ -521,7 +521,7 @@ func TestPieces(t *testing.T) {
 	w.hasOrigin(band, "742500 recycled gold, 247500 unknown copper")
 	w.holds(sweeps, b, b)
 	w.holds(brilliant, b, b)
-	if m := w.state.matters[item]; m.Mass != 1_040_000 || len(m.Children) != 2 {
+	if m := w.state.Matters[item]; m.Mass != 1_040_000 || len(m.Children) != 2 {
 		t.Errorf("reworked %+v", m)
 	}
 	w.refuses(ledger.NotPart, b, &custodyv1.Transform{Process: rework, Inputs: w.refs(item), Removed: w.refs(brilliant)})
@@ -535,7 +535,7 @@ func TestPieces(t *testing.T) {
 	w.changes(b, apart)
 	w.holds(other, b, b)
 	w.holds(band, b, b)
-	if w.state.items[item].Status != rules.Consumed {
+	if w.state.Items[item].Status != rules.Consumed {
 		t.Error("a piece that was taken apart lives on")
 	}
 	w.hand(band, b, a, sale)
@@ -582,13 +582,13 @@ func TestEqualPieces(t *testing.T) {
 	accept.Received = &custodyv1.Portion{Micrograms: 1_000, Count: 1}
 	one := ledger.NewItemID(w.do(b.id, accept, b.key), 0)
 	w.sound()
-	m := w.state.matters[one]
+	m := w.state.Matters[one]
 	if m.Count != 0 || m.Bill[1].Count != 3 || m.Bill[1].Origin[0].Countries != "BW RU" || m.Bill[0].Form != custodyv1.Form_FORM_PART || m.Bill[0].Count != 0 {
 		t.Errorf("one of ten: %+v", m)
 	}
 	outputs := []*custodyv1.Output{{Form: custodyv1.Form_FORM_PIECE, Mass: massOf(1_000)}, {Form: custodyv1.Form_FORM_PIECE, Count: 8, Mass: massOf(8_000)}}
 	pieces := w.changes(a, &custodyv1.Transform{Process: split, Inputs: w.refs(item), Outputs: outputs})
-	if m := w.state.matters[pieces[1]]; m.Count != 8 || m.Bill[0].Mass != 7_200 || m.Bill[1].Count != 24 {
+	if m := w.state.Matters[pieces[1]]; m.Count != 8 || m.Bill[0].Mass != 7_200 || m.Bill[1].Count != 24 {
 		t.Errorf("eight of nine: %+v", m)
 	}
 }
@@ -605,7 +605,7 @@ func TestTreatments(t *testing.T) {
 	}
 	w.refuses(ledger.TreatmentInvalid, a, do("N"))
 	w.changes(a, do("O"))
-	if got := w.state.matters[item].Treatments; !slices.Equal(got, []string{"O"}) {
+	if got := w.state.Matters[item].Treatments; !slices.Equal(got, []string{"O"}) {
 		t.Errorf("treatments %v", got)
 	}
 	w.refuses(ledger.TreatmentInvalid, a, do("O"))
@@ -615,14 +615,14 @@ func TestTreatments(t *testing.T) {
 	w.refuses(ledger.LossTooLarge, a, with)
 	with.Balances[0].LossMicrograms = 50
 	w.changes(a, with)
-	m := w.state.matters[item]
+	m := w.state.Matters[item]
 	if !slices.Equal(m.Treatments, []string{"D", "H", "O"}) || m.TreatedBy != 2025 || m.Mass != 950 || m.Book() != 950 {
 		t.Errorf("treated %+v", m)
 	}
 	out := loose(900)
 	out.Material, out.Stage, out.Description = body.Material, custodyv1.Stage_STAGE_POLISHED, &custodyv1.Description{Species: "emerald"}
 	recut := w.changes(a, &custodyv1.Transform{Process: cut, Inputs: w.refs(item), Outputs: []*custodyv1.Output{out}, Balances: []*custodyv1.Balance{lost(body.Material, 0, 50)}})
-	if got := w.state.matters[recut[0]].Treatments; !slices.Equal(got, m.Treatments) {
+	if got := w.state.Matters[recut[0]].Treatments; !slices.Equal(got, m.Treatments) {
 		t.Errorf("recutting forgot treatments: %v", got)
 	}
 }
@@ -722,7 +722,7 @@ func TestModels(t *testing.T) {
 		{[]ledger.ItemID{item(0, "BW"), item(preserved, "BW")}, 0},
 	} {
 		made := w.changes(a, &custodyv1.Transform{Process: merge, Inputs: w.refs(c.inputs...), Outputs: []*custodyv1.Output{loose(2000)}})
-		if got := w.state.matters[made[0]].Model; got != c.want {
+		if got := w.state.Matters[made[0]].Model; got != c.want {
 			t.Errorf("model %s, want %s", got, c.want)
 		}
 	}
@@ -737,7 +737,7 @@ func TestChainsAndLimits(t *testing.T) {
 		event := w.do(a.id, &custodyv1.Transform{Process: cut, Inputs: w.refs(item), Outputs: []*custodyv1.Output{polished(46_000 - i - 1)}, Balances: []*custodyv1.Balance{lost(diamonds, 0, 1)}}, a.key)
 		item = ledger.NewItemID(event, 0)
 	}
-	if m := w.state.matters[item]; m.Mass != 45_000 || m.Book() != 45_000 {
+	if m := w.state.Matters[item]; m.Mass != 45_000 || m.Book() != 45_000 {
 		t.Errorf("after 1,000 cuts %+v", m)
 	}
 	// Depth: a thousand pieces, each set in the next.
@@ -832,7 +832,7 @@ func TestCorrectionsOfWhatIsSaid(t *testing.T) {
 	w.refuses(ledger.DescriptionInvalid, a, correct("ruby spinel", ""))
 	w.refuses(ledger.HSCodeInvalid, a, correct("", "710239"))
 	w.do(a.id, correct("ruby", "710391"), a.key)
-	if got := w.state.matters[item].Species; got != "ruby" {
+	if got := w.state.Matters[item].Species; got != "ruby" {
 		t.Errorf("species %q", got)
 	}
 	bad := correct("", "")
@@ -863,10 +863,10 @@ func TestCorrectionsOfWhatIsSaid(t *testing.T) {
 	w.refuses(ledger.ConservationViolated, a, filings)
 	filings.Balances = []*custodyv1.Balance{lost(metals, gold, 10)}
 	w.changes(a, filings)
-	if m := w.state.matters[ring]; m.Mass != 46_990 {
+	if m := w.state.Matters[ring]; m.Mass != 46_990 {
 		t.Errorf("filed to %d", m.Mass)
 	}
-	ruby := ledger.ItemID(w.state.matters[ring].Children[0])
+	ruby := ledger.ItemID(w.state.Matters[ring].Children[0])
 	w.refuses(ledger.MaterialMismatch, a, &custodyv1.Transform{Process: rework, Inputs: w.refs(ring), Filings: []*custodyv1.Filing{{Item: w.on(ruby), Micrograms: 1}}})
 	w.refuses(ledger.ProcessInvalid, a, &custodyv1.Transform{Process: rework, Inputs: w.refs(ring), Removed: w.refs(ruby, band)})
 	w.refuses(ledger.NotPart, a, &custodyv1.Transform{Process: rework, Inputs: w.refs(ring), Removed: w.refs(w.stone(a))})

@@ -203,7 +203,7 @@ func TestRandomHistoriesAgainstTheTwin(t *testing.T) {
 			m.stones = append(m.stones, &twinStone{id: w.stone(people[0])})
 		}
 		for _, s := range m.stones {
-			s.last = w.state.items[s.id].Last
+			s.last = w.state.Items[s.id].Last
 			s.by, s.holder, s.owner, s.releasedBy = 0, 0, 0, outside
 		}
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
@@ -336,7 +336,7 @@ func draw(rt *rapid.T, m *twin, s *twinStone, who int, stale bool, ref *custodyv
 // agree compares the ledger's registers of a stone with the twin's and checks
 // the invariants of rules.Item.
 func agree(rt *rapid.T, w *world, s *twinStone, people []*actor) {
-	item := w.state.items[s.id]
+	item := w.state.Items[s.id]
 	same := func(register string, h rules.Holder, want int) {
 		if want == outside && h.Outside == nil || want != outside && !h.Is(people[want].id) {
 			rt.Fatalf("%s of the ledger %+v, of the twin %d", register, h, want)

@@ -42,7 +42,7 @@ func (w *world) lend(item ledger.ItemID, from, to *actor, mode custodyv1.Mode) {
 // registers checks the invariants of an item's registers.
 func (w *world) registers(id ledger.ItemID) {
 	w.t.Helper()
-	i := w.state.items[id]
+	i := w.state.Items[id]
 	if (i.Custody.Party == ledger.PartyID{}) == (i.Custody.Outside == nil) {
 		w.t.Fatalf("item %s has not exactly one holder: %+v", id, i.Custody)
 	}
@@ -111,7 +111,7 @@ func TestTheBuyerTakesTheLendersPlace(t *testing.T) {
 	w.registers(item)
 	w.hand(item, b, a, returning)
 	w.holds(item, a, a)
-	if terms := w.state.items[item].Terms; len(terms) != 0 {
+	if terms := w.state.Items[item].Terms; len(terms) != 0 {
 		t.Errorf("terms of its own goods: %+v", terms)
 	}
 }
@@ -140,7 +140,7 @@ func TestLendingOn(t *testing.T) {
 	w.refuses(ledger.ReceiverNotOwner, c, w.offerOf(item, d, returning))
 	w.hand(item, a, b, titleOnly) // b buys while c has it: what lies before b falls away
 	w.registers(item)
-	if terms := w.state.items[item].Terms; len(terms) != 1 || terms[0].From != b.id {
+	if terms := w.state.Items[item].Terms; len(terms) != 1 || terms[0].From != b.id {
 		t.Errorf("terms %+v", terms)
 	}
 	w.hand(item, b, c, memoToSale)
@@ -223,7 +223,7 @@ func TestPartsAndShortAcceptance(t *testing.T) {
 		accept.Received = &custodyv1.Portion{Micrograms: micrograms}
 		return accept
 	}
-	mass := func(id ledger.ItemID) uint64 { return w.state.matters[id].Mass }
+	mass := func(id ledger.ItemID) uint64 { return w.state.Matters[id].Mass }
 
 	w.refuses(ledger.PortionInvalid, a, part(b, sale, 1_000_000))
 	w.refuses(ledger.PortionInvalid, a, part(b, sale, 1_000_001))
@@ -231,7 +231,7 @@ func TestPartsAndShortAcceptance(t *testing.T) {
 	w.refuses(ledger.MissingField, b, w.accept(item, offer))
 	w.refuses(ledger.PortionInvalid, b, received(offer, 300_001))
 	bought := ledger.NewItemID(w.do(b.id, received(offer, 250_000), b.key), 0)
-	if mass(bought) != 250_000 || mass(item) != 750_000 || len(w.state.items[item].Offers) != 0 {
+	if mass(bought) != 250_000 || mass(item) != 750_000 || len(w.state.Items[item].Offers) != 0 {
 		t.Fatalf("bought %d, left %d", mass(bought), mass(item))
 	}
 	w.holds(bought, b, b)
@@ -259,12 +259,12 @@ func TestPartsAndShortAcceptance(t *testing.T) {
 	missing := ledger.NewItemID(w.do(a.id, received(offer, 490_000), a.key), 0)
 	w.holds(item, a, a)
 	w.holds(missing, b, a)
-	if mass(missing) != 10_000 || len(w.state.items[missing].Terms) != 1 || len(w.state.items[item].Terms) != 0 {
-		t.Errorf("missing %+v", w.state.items[missing])
+	if mass(missing) != 10_000 || len(w.state.Items[missing].Terms) != 1 || len(w.state.Items[item].Terms) != 0 {
+		t.Errorf("missing %+v", w.state.Items[missing])
 	}
 	w.refuses(ledger.AlreadyOffered, a, &custodyv1.ItemVoid{Item: w.on(missing), Reason: 1})
 	total := uint64(0)
-	for id, m := range w.state.matters {
+	for id, m := range w.state.Matters {
 		w.registers(id)
 		total += m.Mass
 	}
@@ -378,7 +378,7 @@ func TestRandomMovementKeepsTheRegisters(t *testing.T) {
 		for range rapid.IntRange(1, 50).Draw(rt, "steps") {
 			w.now += rapid.Uint64Range(0, 1500).Draw(rt, "wait")
 			item := rapid.SampledFrom(items).Draw(rt, "item")
-			before := w.state.items[item]
+			before := w.state.Items[item]
 			by := rapid.SampledFrom(people).Draw(rt, "by")
 			body, keys, speaks := drawMovement(rt, w, item, by, people)
 			c := w.candidate(w.event(by.id, body), append(keys, by.key)...)
@@ -386,13 +386,13 @@ func TestRandomMovementKeepsTheRegisters(t *testing.T) {
 				accepted++
 				items = append(items, c.Outputs()...)
 			}
-			if after := w.state.items[item]; speaks && after.Last != before.Last {
+			if after := w.state.Items[item]; speaks && after.Last != before.Last {
 				rt.Fatalf("%T advanced the item", body)
 			}
 			total := uint64(0)
 			for _, id := range items {
 				w.registers(id)
-				total += w.state.matters[id].Mass
+				total += w.state.Matters[id].Mass
 			}
 			if total != 1_046_000 {
 				rt.Fatalf("%T: %d micrograms", body, total)
@@ -408,7 +408,7 @@ func TestRandomMovementKeepsTheRegisters(t *testing.T) {
 // drawMovement picks an event; speaks tells whether it is one that must not advance
 // the item.
 func drawMovement(rt *rapid.T, w *world, item ledger.ItemID, by *actor, people []*actor) (body any, keys []sign.PrivateKey, speaks bool) {
-	state := w.state.items[item]
+	state := w.state.Items[item]
 	other := rapid.SampledFrom(people).Draw(rt, "other")
 	offer := ledger.EventID{1}
 	if n := len(state.Offers); n > 0 {
@@ -418,7 +418,7 @@ func drawMovement(rt *rapid.T, w *world, item ledger.ItemID, by *actor, people [
 		if !rapid.Bool().Draw(rt, "portion") {
 			return nil
 		}
-		return &custodyv1.Portion{Micrograms: rapid.Uint64Range(1, w.state.matters[item].Mass+1).Draw(rt, "micrograms")}
+		return &custodyv1.Portion{Micrograms: rapid.Uint64Range(1, w.state.Matters[item].Mass+1).Draw(rt, "micrograms")}
 	}
 	switch rapid.SampledFrom([]string{"offer", "offer", "offer", "accept", "accept", "accept", "accept", "decline", "withdraw", "release", "reenter", "share", "share", "reclaim", "incident", "dispute", "settle", "attest"}).Draw(rt, "verb") {
 	case "offer":
@@ -482,7 +482,7 @@ func (w *world) shares(item ledger.ItemID, by *actor, owners []*actor, parts fun
 		body.Owners = append(body.Owners, &custodyv1.TitlePart{Party: owner.id[:], Parts: parts()})
 		sign(owner)
 	}
-	for _, share := range w.state.items[item].Title {
+	for _, share := range w.state.Items[item].Title {
 		at := slices.IndexFunc(people, func(a *actor) bool { return share.Owner.Is(a.id) })
 		if at >= 0 && !slices.Contains(owners, people[at]) {
 			body.Leaving = append(body.Leaving, people[at].id[:])
@@ -505,7 +505,7 @@ func TestWhatComesBackIsWeighed(t *testing.T) {
 	out()
 	w.refuses(ledger.DifferenceTooLarge, a, &custodyv1.Reenter{Item: w.on(item), Identity: 2, Mass: massOf(994_999)})
 	w.do(a.id, &custodyv1.Reenter{Item: w.on(item), Identity: 2, Mass: massOf(995_000)}, a.key)
-	if m := w.state.matters[item]; m.Mass != 995_000 || m.Book() != 1_000_000 {
+	if m := w.state.Matters[item]; m.Mass != 995_000 || m.Book() != 1_000_000 {
 		t.Errorf("matter %+v", m)
 	}
 	clerk := w.clerk(a, ledger.ScopesAll&^ledger.ScopePassTitle)

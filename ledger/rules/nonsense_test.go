@@ -171,7 +171,7 @@ func drawChange(t *rapid.T, w *world, items []ledger.ItemID) any {
 	for range rapid.IntRange(1, 3).Draw(t, "inputs") {
 		body.Inputs = append(body.Inputs, w.on(item.Draw(t, "input")))
 	}
-	first := w.state.matters[ledger.ItemID(body.Inputs[0].Item)]
+	first := w.state.Matters[ledger.ItemID(body.Inputs[0].Item)]
 	for range rapid.IntRange(0, 3).Draw(t, "outputs") {
 		o := like(t, first)
 		if rapid.IntRange(0, 3).Draw(t, "other") == 0 {
@@ -188,7 +188,7 @@ func drawChange(t *rapid.T, w *world, items []ledger.ItemID) any {
 	if body.Process == assemble {
 		body.Outputs = []*custodyv1.Output{{Form: custodyv1.Form_FORM_PIECE, Mass: massOf(0)}}
 		for _, in := range body.Inputs {
-			body.Outputs[0].Mass.Micrograms += w.state.matters[ledger.ItemID(in.Item)].Mass
+			body.Outputs[0].Mass.Micrograms += w.state.Matters[ledger.ItemID(in.Item)].Mass
 		}
 	}
 	if rapid.IntRange(0, 2).Draw(t, "balances") == 0 {
@@ -241,14 +241,14 @@ func TestPartsOfAnything(t *testing.T) {
 			return
 		}
 		item := ledger.NewItemID(c.ID, 0)
-		book := w.state.matters[item].Book()
+		book := w.state.Matters[item].Book()
 		parts := []ledger.ItemID{item}
 		for range 6 {
-			m := w.state.matters[item]
+			m := w.state.Matters[item]
 			if rapid.IntRange(0, 3).Draw(rt, "weigh") == 0 {
 				off := rapid.Uint64Range(0, 3000).Draw(rt, "off")
 				w.submit(w.candidate(w.event(a.id, &custodyv1.Reweigh{Item: w.on(item), Mass: massOf(min(m.Mass+off, ledger.MassMicrogramsMax))}), a.key))
-				m = w.state.matters[item]
+				m = w.state.Matters[item]
 			}
 			portion := &custodyv1.Portion{Micrograms: rapid.Uint64Range(1, m.Mass).Draw(rt, "mass")}
 			if m.Count > 1 {
@@ -281,7 +281,7 @@ func TestPartsOfAnything(t *testing.T) {
 		}
 		total := uint64(0)
 		for _, part := range parts {
-			total += w.state.matters[part].Book()
+			total += w.state.Matters[part].Book()
 		}
 		if total != book {
 			rt.Fatalf("%d accounted for, %d before", total, book)

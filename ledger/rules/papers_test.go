@@ -7,7 +7,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/custodyledger/custodyledger/ledger"
-	"github.com/custodyledger/custodyledger/ledger/rules"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
@@ -169,12 +168,12 @@ func TestAttest(t *testing.T) {
 				return
 			}
 			item := ledger.ItemID(c.paper.Item)
-			before := w.state.items[item].Last
+			before := w.state.Items[item].Last
 			event := w.do(c.by.id, c.paper, c.by.key)
-			if after := w.state.items[item]; after.Last != before || after.LastIndex != uint64(len(w.entries)-1) {
+			if after := w.state.Items[item]; after.Last != before || after.LastIndex != uint64(len(w.entries)-1) {
 				t.Errorf("item %+v after an attestation", after)
 			}
-			if _, ok := w.state.attestations[event]; !ok {
+			if _, ok := w.state.Attestations[event]; !ok {
 				t.Error("no attestation")
 			}
 		})
@@ -252,11 +251,11 @@ func TestWhoTakesAnAttestationBack(t *testing.T) {
 	w.refuse(ledger.MissingScope, w.event(lab.id, withdraw(item)), clerk)
 	w.refuse(ledger.ForeignKey, w.event(lab.id, withdraw(item)), w.antwerp.key)
 	w.do(w.antwerp.id, &custodyv1.PartySuspend{Party: lab.id[:], Reason: 3}, w.antwerp.key)
-	before := w.state.items[item].Last
+	before := w.state.Items[item].Last
 	w.do(w.antwerp.id, named(lab), w.antwerp.key)
 	w.refuses(ledger.AttestationWithdrawn, lab, withdraw(item))
 	w.refuses(ledger.AttestationWithdrawn, w.antwerp, named(lab))
-	if w.state.items[item].Last != before {
+	if w.state.Items[item].Last != before {
 		t.Error("a withdrawal advanced the item")
 	}
 }
@@ -359,7 +358,7 @@ func TestPapersAgainstTwin(t *testing.T) {
 				}
 			}
 			spent := map[uint64]bool{}
-			for _, p := range w.state.papers {
+			for _, p := range w.state.Papers {
 				if p.Spent.Micrograms > p.Quantity.Micrograms {
 					rt.Fatalf("paper %+v", p)
 				}
@@ -373,7 +372,7 @@ func TestPapersAgainstTwin(t *testing.T) {
 					}
 				}
 				if total > 0 && !spent[total] {
-					rt.Fatalf("%d drawn of paper %s, the ledger has %v", total, number, w.state.papers)
+					rt.Fatalf("%d drawn of paper %s, the ledger has %v", total, number, w.state.Papers)
 				}
 			}
 		}
@@ -389,8 +388,6 @@ func agreed(rt *rapid.T, want ledger.Reason, rejection *ledger.Rejection) {
 		rt.Fatalf("the ledger says %q (%v), the twin %q", got, rejection, want)
 	}
 }
-
-var _ rules.View = (*memory)(nil)
 
 // The work of comparing a paper with a piece is bounded.
 func TestAPieceOfTooManyPartsForAPaper(t *testing.T) {

@@ -61,7 +61,7 @@ func (c *council) keys(node string) (*custodyv1.NodeKeys, []sign.PrivateKey) {
 }
 
 func (c *council) propose(quorum int, node *custodyv1.NodeKeys) *custodyv1.PolicyPropose {
-	base := c.state.policy.InForce.ID()
+	base := c.state.Policy().InForce.ID()
 	return &custodyv1.PolicyPropose{Base: base[:], Quorum: uint32(quorum), Node: node}
 }
 
@@ -87,7 +87,7 @@ func (c *council) rootAt(size int) merkle.Hash {
 
 // note gives a checkpoint signed by some members' nodes.
 func (c *council) note(size int, members ...*member) *checkpoint.Note {
-	policy := c.state.policy.InForce
+	policy := c.state.Policy().InForce
 	n := &checkpoint.Note{Checkpoint: checkpoint.Checkpoint{Origin: policy.Origin, Size: uint64(size), Root: c.rootAt(size)}}
 	for _, m := range members {
 		node, _ := policy.Node(m.node)
@@ -123,7 +123,7 @@ func (c *council) handOver(note *checkpoint.Note) *ledger.Rejection {
 		c.t.Fatalf("%+v, %v", entry, err)
 	}
 	c.entries = append(c.entries, appended.Bytes)
-	c.state.write(s.Changes())
+	c.state.Write(s.Changes())
 	c.head = s.Head()
 	return nil
 }
@@ -138,10 +138,10 @@ func (c *council) refuseHandover(note *checkpoint.Note) {
 func TestPolicyIsProposedApprovedAndHandedOver(t *testing.T) {
 	c := newCouncil(t, 3, 2)
 	a, b, d := c.members[0], c.members[1], c.members[2]
-	first := c.state.policy.InForce
+	first := c.state.Policy().InForce
 	node, keys := c.keys(a.node)
 	proposal := c.do(a.id, c.propose(3, node), append(keys, a.key)...)
-	if p := c.state.policy; len(p.Proposals) != 1 || p.Adopted != nil || p.HandoverDue(1<<62) {
+	if p := c.state.Policy(); len(p.Proposals) != 1 || p.Adopted != nil || p.HandoverDue(1<<62) {
 		t.Fatalf("%+v", p)
 	}
 	if entry, err := ledger.DecodeEntry(c.entries[len(c.entries)-1]); err != nil || entry.Kind != ledger.KindGovernance || !slices.Equal(entry.Links, []uint64{0}) {
@@ -151,7 +151,7 @@ func TestPolicyIsProposedApprovedAndHandedOver(t *testing.T) {
 	size := len(c.entries)
 	c.do(b.id, c.approve(proposal), b.key)
 	adopted := len(c.entries) - 1
-	if p := c.state.policy; len(p.Proposals) != 0 || p.Adopted == nil || p.AdoptedAt != uint64(adopted) || p.InForce.ID() != first.ID() {
+	if p := c.state.Policy(); len(p.Proposals) != 0 || p.Adopted == nil || p.AdoptedAt != uint64(adopted) || p.InForce.ID() != first.ID() {
 		t.Fatalf("%+v", p)
 	}
 	c.refuseHandover(c.note(size, a, b))
@@ -162,7 +162,7 @@ func TestPolicyIsProposedApprovedAndHandedOver(t *testing.T) {
 	if rejection := c.handOver(c.note(adopted+1, b, d)); rejection != nil {
 		t.Fatal(rejection)
 	}
-	p := c.state.policy
+	p := c.state.Policy()
 	at := uint64(len(c.entries) - 1)
 	if p.InForce.Quorum != 3 || p.Since != at || p.Adopted != nil || p.InForce.Nodes[0].Cosigner != keys[1].Public() || p.InForce.Nodes[1] != first.Nodes[1] {
 		t.Fatalf("%+v", p)
@@ -176,7 +176,7 @@ func TestPolicyIsProposedApprovedAndHandedOver(t *testing.T) {
 	// The next one needs three, with the new keys.
 	next := c.do(b.id, c.propose(2, nil), b.key)
 	c.do(a.id, c.approve(next), a.key)
-	if c.state.policy.Adopted != nil {
+	if c.state.Policy().Adopted != nil {
 		t.Fatal("adopted by two of three")
 	}
 	c.do(d.id, c.approve(next), d.key)
@@ -184,7 +184,7 @@ func TestPolicyIsProposedApprovedAndHandedOver(t *testing.T) {
 	if rejection := c.handOver(c.note(len(c.entries), a, b, d)); rejection != nil {
 		t.Fatal(rejection)
 	}
-	if got := c.state.policy.InForce.Quorum; got != 2 {
+	if got := c.state.Policy().InForce.Quorum; got != 2 {
 		t.Errorf("quorum %d", got)
 	}
 }
@@ -239,7 +239,7 @@ func TestPolicyEventsRefused(t *testing.T) {
 	c.refuse(ledger.UnknownProposal, c.event(d.id, c.approve(proposal)), d.key)
 	c.do(b.id, c.approve(other), b.key)
 	c.do(b.id, c.approve(again), b.key)
-	if p := c.state.policy; len(p.Proposals) != 2 || p.Adopted != nil {
+	if p := c.state.Policy(); len(p.Proposals) != 2 || p.Adopted != nil {
 		t.Fatalf("%+v", p)
 	}
 	c.do(e.id, c.approve(again), e.key)
@@ -337,7 +337,7 @@ func TestPolicyAgainstTwin(t *testing.T) {
 					quorum, waits = waits.quorum, nil
 				}
 			}
-			p := c.state.policy
+			p := c.state.Policy()
 			if int(p.InForce.Quorum) != quorum || (p.Adopted != nil) != (waits != nil) || len(p.Proposals) != len(standing) {
 				rt.Fatalf("%+v", p)
 			}

@@ -24,7 +24,7 @@ func TestCustodyAndTitleDiffer(t *testing.T) {
 	item := w.stone(a)
 	w.hand(item, a, b, memo)
 	w.holds(item, b, a)
-	if len(w.state.items[item].Terms) != 1 {
+	if len(w.state.Items[item].Terms) != 1 {
 		t.Error("memo goods without a term")
 	}
 	w.refuse(ledger.NotOwner, w.event(b.id, w.offerOf(item, c, sale)), b.key)
@@ -39,7 +39,7 @@ func TestCustodyAndTitleDiffer(t *testing.T) {
 	w.hand(item, a, b, memo)
 	w.hand(item, a, b, memoToSale)
 	w.holds(item, b, b)
-	if len(w.state.items[item].Terms) != 0 {
+	if len(w.state.Items[item].Terms) != 0 {
 		t.Error("bought goods keep a memo term")
 	}
 	w.hand(item, b, c, sale)
@@ -221,7 +221,7 @@ func TestReleaseAndReenter(t *testing.T) {
 	w.do(a.id, &custodyv1.Withdraw{Item: w.on(item), Offer: offer[:]}, a.key)
 
 	w.do(a.id, release(onMemo), a.key)
-	if i := w.state.items[item]; i.Custody.Outside == nil || !i.Owner().Is(a.id) {
+	if i := w.state.Items[item]; i.Custody.Outside == nil || !i.Owner().Is(a.id) {
 		t.Fatalf("memo outside: custody %+v title %+v", i.Custody, i.Title)
 	}
 	w.refuse(ledger.ItemOutside, w.event(a.id, w.offerOf(item, b, sale)), a.key)
@@ -232,7 +232,7 @@ func TestReleaseAndReenter(t *testing.T) {
 	w.holds(item, a, a)
 	w.do(a.id, release(onMemo), a.key)
 	w.do(a.id, release(sold), a.key) // sold to whoever had it on memo
-	if i := w.state.items[item]; i.Owner().Outside == nil {
+	if i := w.state.Items[item]; i.Owner().Outside == nil {
 		t.Fatalf("sold outside: title %+v", i.Title)
 	}
 	w.do(a.id, &custodyv1.Reenter{Item: w.on(item), Identity: custodyv1.Identity_IDENTITY_STATED}, a.key)
@@ -459,7 +459,7 @@ func TestSuspensionBlocksWhenNoSponsorStands(t *testing.T) {
 }
 
 func (w *world) itemOf(offer ledger.EventID) ledger.ItemID {
-	for id, item := range w.state.items {
+	for id, item := range w.state.Items {
 		if item.Last == offer {
 			return id
 		}

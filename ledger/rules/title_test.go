@@ -82,7 +82,7 @@ func TestPartnersShareTheTitle(t *testing.T) {
 	w.do(a.id, share(nil, part(b, 1), part(a, 1)), a.key, b.key) // with the holder
 	w.registers(item)
 	w.holds(item, b, b)
-	if terms := w.state.items[item].Terms; len(terms) != 0 {
+	if terms := w.state.Items[item].Terms; len(terms) != 0 {
 		t.Errorf("terms of its own goods: %+v", terms)
 	}
 
@@ -130,7 +130,7 @@ func TestReclaim(t *testing.T) {
 	}
 	refuse(ledger.OwnGoods, a, reclaim(a, w.antwerp), w.antwerp.key)
 	w.lend(item, a, b, memo)
-	until := w.state.items[item].Terms[0].Until
+	until := w.state.Items[item].Terms[0].Until
 	w.lend(item, b, c, memo)
 	refuse(ledger.WrongSigners, a, reclaim(c, w.antwerp))
 	refuse(ledger.ForeignKey, a, reclaim(c, w.antwerp), w.mumbai.key)
@@ -184,9 +184,9 @@ func TestBorders(t *testing.T) {
 		}
 		return body
 	}
-	last := w.state.items[item].Last
+	last := w.state.Items[item].Last
 	w.do(a.id, crossing(item, ledger.EventID{}), a.key)
-	if w.state.items[item].Last == last {
+	if w.state.Items[item].Last == last {
 		t.Error("a crossing does not advance the item")
 	}
 	same, nowhere, wrong := crossing(item, ledger.EventID{}), crossing(item, ledger.EventID{}), crossing(item, ledger.EventID{})

@@ -1,9 +1,7 @@
 package rules_test
 
 import (
-	"cmp"
 	"encoding/binary"
-	"slices"
 	"testing"
 	"time"
 
@@ -14,86 +12,11 @@ import (
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
-// memory is the plainest view: maps.
-type memory struct {
-	parties       map[ledger.PartyID]rules.Party
-	keys          map[sign.KeyID]rules.Key
-	items         map[ledger.ItemID]rules.Item
-	matters       map[ledger.ItemID]rules.Matter
-	attestations  map[ledger.EventID]rules.Attestation
-	papers        map[rules.PaperID]rules.Paper
-	claims        map[rules.Claim]bool // the claim without Stands, to whether it stands
-	registrations map[ledger.PartyID]map[ledger.Reference]ledger.ItemID
-	events        map[ledger.EventID]uint64
-	policy        rules.PolicyState
-}
-
-func (m *memory) Party(id ledger.PartyID) (rules.Party, bool)  { p, ok := m.parties[id]; return p, ok }
-func (m *memory) Key(id sign.KeyID) (rules.Key, bool)          { k, ok := m.keys[id]; return k, ok }
-func (m *memory) Item(id ledger.ItemID) (rules.Item, bool)     { i, ok := m.items[id]; return i, ok }
-func (m *memory) Matter(id ledger.ItemID) (rules.Matter, bool) { n, ok := m.matters[id]; return n, ok }
-func (m *memory) Attestation(id ledger.EventID) (rules.Attestation, bool) {
-	a, ok := m.attestations[id]
-	return a, ok
-}
-func (m *memory) Paper(id rules.PaperID) (rules.Paper, bool) { p, ok := m.papers[id]; return p, ok }
-func (m *memory) Claims(item ledger.ItemID) (ids []rules.OutsideID) {
-	for claim, stands := range m.claims {
-		if claim.Item == item && stands {
-			ids = append(ids, claim.ID)
-		}
-	}
-	slices.SortFunc(ids, func(a, b rules.OutsideID) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Number, b.Number))
-	})
-	return ids
-}
-func (m *memory) Registration(p ledger.PartyID, r ledger.Reference) (ledger.ItemID, bool) {
-	i, ok := m.registrations[p][r]
-	return i, ok
-}
-func (m *memory) EventIndex(id ledger.EventID) (uint64, bool) { i, ok := m.events[id]; return i, ok }
-
-func (m *memory) Policy() rules.PolicyState { return m.policy }
-
-func (m *memory) write(c rules.Changes) {
-	for _, p := range c.Parties {
-		m.parties[p.ID] = p
-	}
-	for _, k := range c.Keys {
-		m.keys[k.Public.ID()] = k
-	}
-	for _, i := range c.Items {
-		m.items[i.ID] = i
-	}
-	for _, n := range c.Matters {
-		m.matters[n.Item] = n
-	}
-	for _, a := range c.Attestations {
-		m.attestations[a.Event] = a
-	}
-	for _, p := range c.Papers {
-		m.papers[p.ID] = p
-	}
-	for _, claim := range c.Claims {
-		m.claims[rules.Claim{ID: claim.ID, Item: claim.Item}] = claim.Stands
-	}
-	for _, r := range c.Registrations {
-		if m.registrations[r.Party] == nil {
-			m.registrations[r.Party] = map[ledger.Reference]ledger.ItemID{}
-		}
-		m.registrations[r.Party][r.Reference] = r.Item
-	}
-	if c.Policy != nil {
-		m.policy = *c.Policy
-	}
-}
-
 // world is a ledger without a node: rules, state and a clock that a test sets.
 type world struct {
 	t        testing.TB
 	id       ledger.LedgerID
-	state    *memory
+	state    *rules.Memory
 	head     ledger.Head
 	entries  [][]byte
 	now      uint64
@@ -114,11 +37,7 @@ type actor struct {
 const start = 1_800_000_000_000
 
 func emptyWorld(t testing.TB) *world {
-	return &world{t: t, now: start, verifier: sign.NewVerifier(64), state: &memory{
-		parties: map[ledger.PartyID]rules.Party{}, keys: map[sign.KeyID]rules.Key{}, items: map[ledger.ItemID]rules.Item{},
-		matters: map[ledger.ItemID]rules.Matter{}, attestations: map[ledger.EventID]rules.Attestation{}, papers: map[rules.PaperID]rules.Paper{}, claims: map[rules.Claim]bool{},
-		registrations: map[ledger.PartyID]map[ledger.Reference]ledger.ItemID{}, events: map[ledger.EventID]uint64{},
-	}}
+	return &world{t: t, now: start, verifier: sign.NewVerifier(64), state: rules.NewMemory()}
 }
 
 func newWorld(t testing.TB) *world {
@@ -150,7 +69,7 @@ func (w *world) found(g *ledger.Genesis) {
 		w.t.Fatal(err)
 	}
 	w.id = ledger.GenesisID(file)
-	w.state.write(rules.Genesis(g))
+	w.state.Write(rules.Genesis(g))
 	entry, err := g.Entry(file).Encode()
 	if err != nil {
 		w.t.Fatal(err)
@@ -266,10 +185,10 @@ func (w *world) submit(candidates ...ledger.Candidate) ledger.Outcome {
 		w.t.Fatalf("refused with %v but something changed", outcome.Rejection)
 	}
 	for _, a := range appended {
-		w.state.events[a.Candidate.ID] = a.Entry.Index
+		w.state.Record(a.Candidate.ID, a.Entry.Index)
 		w.entries = append(w.entries, a.Bytes)
 	}
-	w.state.write(s.Changes())
+	w.state.Write(s.Changes())
 	w.head = s.Head()
 	return outcome
 }
@@ -332,7 +251,7 @@ func (w *world) stone(owner *actor) ledger.ItemID {
 
 // on names an item with its last event.
 func (w *world) on(item ledger.ItemID) *custodyv1.ItemRef {
-	last := w.state.items[item].Last
+	last := w.state.Items[item].Last
 	return &custodyv1.ItemRef{Item: item[:], Prev: last[:]}
 }
 
@@ -347,7 +266,7 @@ func (w *world) offerOf(item ledger.ItemID, to *actor, mode custodyv1.Mode) *cus
 // accept answers an offer that was made of an item, now or earlier.
 func (w *world) accept(item ledger.ItemID, offer ledger.EventID) *custodyv1.Accept {
 	var from ledger.PartyID
-	for _, o := range w.state.items[item].Offers {
+	for _, o := range w.state.Items[item].Offers {
 		if o.Event == offer {
 			from = o.From
 		}
@@ -364,7 +283,7 @@ func (w *world) hand(item ledger.ItemID, from, to *actor, mode custodyv1.Mode) {
 
 func (w *world) holds(item ledger.ItemID, holder, owner *actor) {
 	w.t.Helper()
-	i := w.state.items[item]
+	i := w.state.Items[item]
 	if !i.Custody.Is(holder.id) || !i.Owner().Is(owner.id) {
 		w.t.Fatalf("custody %+v title %+v, want holder %s owner %s", i.Custody, i.Title, holder.id, owner.id)
 	}

@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
@@ -13,27 +12,12 @@ import (
 
 // Ledger is a ledger without a node: rules over maps. It is a rules.View.
 type Ledger struct {
+	*rules.Memory
 	ID   ledger.LedgerID
 	Head ledger.Head
 
-	parties       map[ledger.PartyID]rules.Party
-	keys          map[sign.KeyID]rules.Key
-	items         map[ledger.ItemID]rules.Item
-	matters       map[ledger.ItemID]rules.Matter
-	attestations  map[ledger.EventID]rules.Attestation
-	papers        map[rules.PaperID]rules.Paper
-	claims        map[ledger.ItemID][]rules.OutsideID
-	registrations map[registration]ledger.ItemID
-	events        map[ledger.EventID]uint64
-	policy        rules.PolicyState
-
 	order    []ledger.ItemID // items, as they came into being
 	verifier *sign.Verifier
-}
-
-type registration struct {
-	party     ledger.PartyID
-	reference ledger.Reference
 }
 
 // NewLedger founds a ledger by a genesis file's content.
@@ -47,18 +31,9 @@ func NewLedger(g *ledger.Genesis) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{
-		ID:            ledger.GenesisID(file),
-		Head:          ledger.Head{Size: 1, LastLeaf: merkle.LeafHash(entry), RecordedAt: g.CreatedMs},
-		parties:       map[ledger.PartyID]rules.Party{},
-		keys:          map[sign.KeyID]rules.Key{},
-		items:         map[ledger.ItemID]rules.Item{},
-		matters:       map[ledger.ItemID]rules.Matter{},
-		attestations:  map[ledger.EventID]rules.Attestation{},
-		papers:        map[rules.PaperID]rules.Paper{},
-		claims:        map[ledger.ItemID][]rules.OutsideID{},
-		registrations: map[registration]ledger.ItemID{},
-		events:        map[ledger.EventID]uint64{},
-		verifier:      sign.NewVerifier(256),
+		Memory: rules.NewMemory(), ID: ledger.GenesisID(file),
+		Head:     ledger.Head{Size: 1, LastLeaf: merkle.LeafHash(entry), RecordedAt: g.CreatedMs},
+		verifier: sign.NewVerifier(256),
 	}
 	l.write(rules.Genesis(g))
 	return l, nil
@@ -68,30 +43,9 @@ func NewLedger(g *ledger.Genesis) (*Ledger, error) {
 // changed, so that the two may share them.
 func (l *Ledger) clone() *Ledger {
 	c := *l
-	c.parties, c.keys = maps.Clone(l.parties), maps.Clone(l.keys)
-	c.items, c.matters = maps.Clone(l.items), maps.Clone(l.matters)
-	c.attestations, c.papers = maps.Clone(l.attestations), maps.Clone(l.papers)
-	c.claims, c.registrations = maps.Clone(l.claims), maps.Clone(l.registrations)
-	c.events, c.order = maps.Clone(l.events), slices.Clone(l.order)
+	c.Memory, c.order = l.Memory.Clone(), slices.Clone(l.order)
 	c.verifier = sign.NewVerifier(256)
 	return &c
-}
-
-func (l *Ledger) Party(id ledger.PartyID) (rules.Party, bool)  { p, ok := l.parties[id]; return p, ok }
-func (l *Ledger) Key(id sign.KeyID) (rules.Key, bool)          { k, ok := l.keys[id]; return k, ok }
-func (l *Ledger) Item(id ledger.ItemID) (rules.Item, bool)     { i, ok := l.items[id]; return i, ok }
-func (l *Ledger) Matter(id ledger.ItemID) (rules.Matter, bool) { m, ok := l.matters[id]; return m, ok }
-func (l *Ledger) Paper(id rules.PaperID) (rules.Paper, bool)   { p, ok := l.papers[id]; return p, ok }
-func (l *Ledger) EventIndex(id ledger.EventID) (uint64, bool)  { i, ok := l.events[id]; return i, ok }
-func (l *Ledger) Policy() rules.PolicyState                    { return l.policy }
-func (l *Ledger) Claims(id ledger.ItemID) []rules.OutsideID    { return slices.Clone(l.claims[id]) }
-func (l *Ledger) Attestation(id ledger.EventID) (rules.Attestation, bool) {
-	a, ok := l.attestations[id]
-	return a, ok
-}
-func (l *Ledger) Registration(p ledger.PartyID, r ledger.Reference) (ledger.ItemID, bool) {
-	id, ok := l.registrations[registration{p, r}]
-	return id, ok
 }
 
 // Items lists every item there is, in the order in which they came into being. The
@@ -99,7 +53,7 @@ func (l *Ledger) Registration(p ledger.PartyID, r ledger.Reference) (ledger.Item
 func (l *Ledger) Items() []ledger.ItemID { return l.order }
 
 // Papers lists every paper with a quantity, in no order.
-func (l *Ledger) Papers() []rules.Paper { return slices.Collect(maps.Values(l.papers)) }
+func (l *Ledger) Papers() []rules.Paper { return slices.Collect(maps.Values(l.Memory.Papers)) }
 
 // Decode decodes and verifies signed events as a node would.
 func (l *Ledger) Decode(signed ...ledger.SignedEvent) (ledger.Submission, *ledger.Rejection) {
@@ -130,7 +84,7 @@ func (l *Ledger) Append(submission ledger.Submission, now uint64) *ledger.Reject
 		return outcome.Rejection
 	}
 	for _, a := range appended {
-		l.events[a.Candidate.ID] = a.Entry.Index
+		l.Record(a.Candidate.ID, a.Entry.Index)
 	}
 	l.write(s.Changes())
 	l.Head = s.Head()
@@ -138,41 +92,10 @@ func (l *Ledger) Append(submission ledger.Submission, now uint64) *ledger.Reject
 }
 
 func (l *Ledger) write(c rules.Changes) {
-	for _, p := range c.Parties {
-		l.parties[p.ID] = p
-	}
-	for _, k := range c.Keys {
-		l.keys[k.Public.ID()] = k
-	}
 	for _, i := range c.Items {
-		if _, known := l.items[i.ID]; !known {
+		if _, known := l.Memory.Items[i.ID]; !known {
 			l.order = append(l.order, i.ID)
 		}
-		l.items[i.ID] = i
 	}
-	for _, m := range c.Matters {
-		l.matters[m.Item] = m
-	}
-	for _, a := range c.Attestations {
-		l.attestations[a.Event] = a
-	}
-	for _, p := range c.Papers {
-		l.papers[p.ID] = p
-	}
-	for _, claim := range c.Claims {
-		ids := slices.DeleteFunc(slices.Clone(l.claims[claim.Item]), func(id rules.OutsideID) bool { return id == claim.ID })
-		if claim.Stands {
-			ids = append(ids, claim.ID)
-			slices.SortFunc(ids, func(a, b rules.OutsideID) int {
-				return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Number, b.Number))
-			})
-		}
-		l.claims[claim.Item] = ids
-	}
-	for _, r := range c.Registrations {
-		l.registrations[registration{r.Party, r.Reference}] = r.Item
-	}
-	if c.Policy != nil {
-		l.policy = *c.Policy
-	}
+	l.Memory.Write(c)
 }

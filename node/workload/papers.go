@@ -90,7 +90,7 @@ func (w *World) attest() *plan {
 // attested finds an attestation: the one that a random early event made, if it was one.
 func (w *World) attested(t thing) (rules.Attestation, bool) {
 	var found []rules.Attestation
-	for _, a := range w.Ledger.attestations {
+	for _, a := range w.Ledger.Attestations {
 		if a.Item == t.ID {
 			found = append(found, a)
 		}
@@ -158,13 +158,13 @@ func (w *World) dispute() *plan {
 }
 
 func (w *World) rule() *plan {
-	t, ok := w.find(func(t thing) bool { return len(t.Disputes) > 0 || len(w.Ledger.claims[t.ID]) > 0 })
+	t, ok := w.find(func(t thing) bool { return len(t.Disputes) > 0 || len(w.Ledger.Claims(t.ID)) > 0 })
 	if !ok {
 		return nil
 	}
 	p := &plan{by: w.association(), want: Unsure}
 	body := &custodyv1.Ruling{Item: t.ID[:], Outcome: custodyv1.RulingOutcome(w.between(1, 3))}
-	if ids := w.Ledger.claims[t.ID]; len(ids) > 0 && (len(t.Disputes) == 0 || w.chance(40)) {
+	if ids := w.Ledger.Claims(t.ID); len(ids) > 0 && (len(t.Disputes) == 0 || w.chance(40)) {
 		id := ids[w.random.IntN(len(ids))]
 		body.OutsideId = &custodyv1.OutsideId{Kind: id.Kind, Issuer: id.Issuer, Number: id.Number}
 		if w.chance(40) {

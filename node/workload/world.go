@@ -287,10 +287,12 @@ type thing struct {
 	m rules.Matter
 }
 
-func (w *World) thing(id ledger.ItemID) thing { return thing{w.Ledger.items[id], w.Ledger.matters[id]} }
+func (w *World) thing(id ledger.ItemID) thing {
+	return thing{w.Ledger.Memory.Items[id], w.Ledger.Matters[id]}
+}
 
 func (w *World) ref(id ledger.ItemID) *custodyv1.ItemRef {
-	last := w.Ledger.items[id].Last
+	last := w.Ledger.Memory.Items[id].Last
 	return &custodyv1.ItemRef{Item: id[:], Prev: last[:]}
 }
 
@@ -337,7 +339,7 @@ func (w *World) standing(t thing) bool {
 // trusted tells whether a party is sponsored, if the deed at hand looks at all.
 func (w *World) trusted(parties ...*Actor) bool {
 	for _, p := range parties {
-		if p == nil || w.careful && w.Ledger.parties[p.ID].Suspended() {
+		if p == nil || w.careful && w.Ledger.Parties[p.ID].Suspended() {
 			return false
 		}
 	}

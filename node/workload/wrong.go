@@ -126,7 +126,7 @@ func wrongs() []deed {
 			return true
 		}),
 		onChange("sorted to a better origin", ledger.AllocationInvalid, (*World).split, func(w *World, b *custodyv1.Transform) bool {
-			m := w.Ledger.matters[ledger.ItemID(b.Inputs[0].Item)]
+			m := w.Ledger.Matters[ledger.ItemID(b.Inputs[0].Item)]
 			if len(m.Origin) < 2 || isMetal(m) || m.Form == custodyv1.Form_FORM_PIECE {
 				return false
 			}
@@ -136,7 +136,7 @@ func wrongs() []deed {
 			return true
 		}),
 		onChange("a split that makes more", ledger.ConservationViolated, (*World).split, func(w *World, b *custodyv1.Transform) bool {
-			m := w.Ledger.matters[ledger.ItemID(b.Inputs[0].Item)]
+			m := w.Ledger.Matters[ledger.ItemID(b.Inputs[0].Item)]
 			if isMetal(m) || m.Form != custodyv1.Form_FORM_BULK {
 				return false
 			}
@@ -145,7 +145,7 @@ func wrongs() []deed {
 		}),
 		onChange("melted stones", ledger.MaterialMismatch, (*World).merge, func(w *World, b *custodyv1.Transform) bool {
 			b.Process = custodyv1.Process_PROCESS_MELT
-			return !isMetal(w.Ledger.matters[ledger.ItemID(b.Inputs[0].Item)])
+			return !isMetal(w.Ledger.Matters[ledger.ItemID(b.Inputs[0].Item)])
 		}),
 		onChange("a heavier ring", ledger.ConservationViolated, (*World).assemble, func(_ *World, b *custodyv1.Transform) bool {
 			b.Outputs[0].Mass.Micrograms++

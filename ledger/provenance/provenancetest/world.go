@@ -40,7 +40,7 @@ type World struct {
 	ID           ledger.LedgerID
 	Associations []*Party
 	Applied      []provenance.Applied // every event, in their order
-	state        *memory
+	state        *rules.Memory
 	head         ledger.Head
 	bytes        [][]byte
 	leaves       []merkle.Hash
@@ -75,7 +75,8 @@ func New(t testing.TB) *World {
 		t.Fatal(err)
 	}
 	w.bytes, w.leaves = [][]byte{first}, []merkle.Hash{merkle.LeafHash(first)}
-	w.state, w.head = newMemory(g), ledger.Head{Size: 1, LastLeaf: w.leaves[0], RecordedAt: Start}
+	w.state, w.head = rules.NewMemory(), ledger.Head{Size: 1, LastLeaf: w.leaves[0], RecordedAt: Start}
+	w.state.Write(rules.Genesis(g))
 	return w
 }
 
@@ -142,8 +143,8 @@ func (w *World) Do(party *Party, body protoreflect.ProtoMessage, others ...sign.
 		w.Fatalf("%T refused: %v", body, outcome.Rejection)
 	}
 	changes, index := sequencer.Changes(), appended[0].Entry.Index
-	w.state.write(changes)
-	w.state.events[event.ID] = index
+	w.state.Write(changes)
+	w.state.Record(event.ID, index)
 	w.head = sequencer.Head()
 	w.Applied = append(w.Applied, provenance.Applied{Event: event, Index: index, RecordedAt: appended[0].Entry.RecordedAt, Changes: changes})
 	w.bytes, w.leaves = append(w.bytes, appended[0].Bytes), append(w.leaves, appended[0].Leaf)
@@ -165,15 +166,15 @@ func set(message *custodyv1.Event, body protoreflect.ProtoMessage) {
 }
 
 // Item gives an item's registers.
-func (w *World) Item(id ledger.ItemID) rules.Item { return w.state.items[id] }
+func (w *World) Item(id ledger.ItemID) rules.Item { return w.state.Items[id] }
 
 // Matter gives what an item is made of.
-func (w *World) Matter(id ledger.ItemID) rules.Matter { return w.state.matters[id] }
+func (w *World) Matter(id ledger.ItemID) rules.Matter { return w.state.Matters[id] }
 
 // Ref names an item and the last event on it.
 func (w *World) Ref(id ledger.ItemID) *custodyv1.ItemRef {
 	w.Helper()
-	item, ok := w.state.items[id]
+	item, ok := w.state.Items[id]
 	if !ok {
 		w.Fatalf("no item %s", id)
 	}
@@ -311,90 +312,4 @@ func (t tree) Hashes(level uint8, from, to uint64) ([]merkle.Hash, error) {
 		return nil, fmt.Errorf("no hashes %d to %d of level %d", from, to, level)
 	}
 	return t[level][from:to], nil
-}
-
-// memory is the state that the rules are run on.
-type memory struct {
-	parties       map[ledger.PartyID]rules.Party
-	keys          map[sign.KeyID]rules.Key
-	items         map[ledger.ItemID]rules.Item
-	matters       map[ledger.ItemID]rules.Matter
-	attestations  map[ledger.EventID]rules.Attestation
-	papers        map[rules.PaperID]rules.Paper
-	claims        map[ledger.ItemID][]rules.OutsideID
-	registrations map[registrationKey]ledger.ItemID
-	events        map[ledger.EventID]uint64
-	policy        rules.PolicyState
-}
-
-type registrationKey struct {
-	party     ledger.PartyID
-	reference ledger.Reference
-}
-
-func newMemory(genesis *ledger.Genesis) *memory {
-	m := &memory{
-		parties: map[ledger.PartyID]rules.Party{}, keys: map[sign.KeyID]rules.Key{}, items: map[ledger.ItemID]rules.Item{},
-		matters: map[ledger.ItemID]rules.Matter{}, attestations: map[ledger.EventID]rules.Attestation{}, papers: map[rules.PaperID]rules.Paper{},
-		claims: map[ledger.ItemID][]rules.OutsideID{}, registrations: map[registrationKey]ledger.ItemID{}, events: map[ledger.EventID]uint64{},
-	}
-	m.write(rules.Genesis(genesis))
-	return m
-}
-
-func (m *memory) write(c rules.Changes) {
-	for _, p := range c.Parties {
-		m.parties[p.ID] = p
-	}
-	for _, k := range c.Keys {
-		m.keys[k.Public.ID()] = k
-	}
-	for _, i := range c.Items {
-		m.items[i.ID] = i
-	}
-	for _, n := range c.Matters {
-		m.matters[n.Item] = n
-	}
-	for _, a := range c.Attestations {
-		m.attestations[a.Event] = a
-	}
-	for _, p := range c.Papers {
-		m.papers[p.ID] = p
-	}
-	for _, claim := range c.Claims {
-		var standing []rules.OutsideID
-		for _, id := range m.claims[claim.Item] {
-			if id != claim.ID {
-				standing = append(standing, id)
-			}
-		}
-		if claim.Stands {
-			standing = append(standing, claim.ID)
-		}
-		m.claims[claim.Item] = standing
-	}
-	for _, r := range c.Registrations {
-		m.registrations[registrationKey{r.Party, r.Reference}] = r.Item
-	}
-	if c.Policy != nil {
-		m.policy = *c.Policy
-	}
-}
-
-// The methods of rules.View.
-func (m *memory) Party(id ledger.PartyID) (rules.Party, bool)  { p, ok := m.parties[id]; return p, ok }
-func (m *memory) Key(id sign.KeyID) (rules.Key, bool)          { k, ok := m.keys[id]; return k, ok }
-func (m *memory) Item(id ledger.ItemID) (rules.Item, bool)     { i, ok := m.items[id]; return i, ok }
-func (m *memory) Matter(id ledger.ItemID) (rules.Matter, bool) { n, ok := m.matters[id]; return n, ok }
-func (m *memory) Paper(id rules.PaperID) (rules.Paper, bool)   { p, ok := m.papers[id]; return p, ok }
-func (m *memory) EventIndex(id ledger.EventID) (uint64, bool)  { i, ok := m.events[id]; return i, ok }
-func (m *memory) Claims(id ledger.ItemID) []rules.OutsideID    { return m.claims[id] }
-func (m *memory) Policy() rules.PolicyState                    { return m.policy }
-func (m *memory) Attestation(id ledger.EventID) (rules.Attestation, bool) {
-	a, ok := m.attestations[id]
-	return a, ok
-}
-func (m *memory) Registration(party ledger.PartyID, reference ledger.Reference) (ledger.ItemID, bool) {
-	item, ok := m.registrations[registrationKey{party, reference}]
-	return item, ok
 }
