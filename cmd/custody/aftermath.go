@@ -63,11 +63,7 @@ func (a *app) borderCommand() *cobra.Command {
 	f.StringVar(&to, "to", "", "country that it enters")
 	f.StringVar(&certificate, "certificate", "", "`event` id of the attestation of its Kimberley certificate")
 	f.StringVar(&hs, "hs", "", "customs code of six digits")
-	for _, required := range []string{"from", "to"} {
-		if err := cmd.MarkFlagRequired(required); err != nil {
-			panic(err)
-		}
-	}
+	require(cmd, "from", "to")
 	on.add(cmd)
 	return cmd
 }
@@ -103,9 +99,7 @@ func (a *app) disputeCommand() *cobra.Command {
 	choice(cmd, &ground, "ground", "about what")
 	cmd.Flags().StringVar(&event, "event", "", "the `event` that is disputed, if it is one")
 	cmd.Flags().StringVar(&file, "evidence", "", "`file` that bears it out; its SHA-256 is recorded")
-	if err := cmd.MarkFlagRequired("ground"); err != nil {
-		panic(err)
-	}
+	require(cmd, "ground")
 	return cmd
 }
 
@@ -189,9 +183,7 @@ laboratory does so alone, or two associations.`,
 	cmd.Flags().StringVar(&dispute, "dispute", "", "`event` id of the dispute")
 	cmd.Flags().StringVar(&outside, "outside-id", "", "such as report=GIA:2141438167")
 	choice(cmd, &outcome, "outcome", "how it ends")
-	if err := cmd.MarkFlagRequired("outcome"); err != nil {
-		panic(err)
-	}
+	require(cmd, "outcome")
 	two.add(cmd)
 	return cmd
 }
@@ -220,11 +212,7 @@ func (a *app) holdCommand() *cobra.Command {
 	}
 	choice(cmd, &authority, "authority", "who orders it")
 	cmd.Flags().StringVar(&order, "order", "", "the order as a `file`; its SHA-256 is recorded")
-	for _, required := range []string{"authority", "order"} {
-		if err := cmd.MarkFlagRequired(required); err != nil {
-			panic(err)
-		}
-	}
+	require(cmd, "authority", "order")
 	two.add(cmd)
 	cmd.AddCommand(a.holdReleaseCommand())
 	return cmd
@@ -283,9 +271,7 @@ func (a *app) reclaimCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&association, "association", "", "an association that sponsors the holder: its name in the genesis, or its party id")
 	draftFlags(cmd, &two.draft, &two.with)
-	if err := cmd.MarkFlagRequired("association"); err != nil {
-		panic(err)
-	}
+	require(cmd, "association")
 	return cmd
 }
 

@@ -287,3 +287,13 @@ func choice[E words.Enum](cmd *cobra.Command, value *E, name, help string) {
 		panic(err)
 	}
 }
+
+// require says of flags of the command that it does not run without them. It panics
+// if there is no such flag.
+func require(cmd *cobra.Command, flags ...string) {
+	for _, name := range flags {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err)
+		}
+	}
+}

@@ -71,11 +71,7 @@ well as such a paper can.`,
 	f.Uint32Var(&flags.foundCount, "found", 0, "so many pieces were found to be of another nature")
 	choice(cmd, &flags.found, "found-nature", "of which nature those are")
 	f.StringVar(&flags.treatments, "treatments", "", "claim treatment: AGTA `codes` found, H+O@2020")
-	for _, required := range []string{"kind", "file", "claims"} {
-		if err := cmd.MarkFlagRequired(required); err != nil {
-			panic(err)
-		}
-	}
+	require(cmd, "kind", "file", "claims")
 	cmd.AddCommand(a.attestWithdrawCommand())
 	return cmd
 }

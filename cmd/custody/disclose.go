@@ -51,9 +51,7 @@ other values stay hidden. Nothing is sent to the ledger.`,
 	}
 	choice(cmd, &field, "field", "which value")
 	openingsFlag(cmd, &openings)
-	if err := cmd.MarkFlagRequired("field"); err != nil {
-		panic(err)
-	}
+	require(cmd, "field")
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
 
 	"github.com/custodyledger/custodyledger/cmd/custody/words"
@@ -104,4 +105,31 @@ func TestDeadline(t *testing.T) {
 			t.Errorf("%q reads as %v", text, got)
 		}
 	}
+}
+
+// TestRequire: a command does not run without a flag that it requires, and a name
+// that no flag has is a mistake in the program.
+func TestRequire(t *testing.T) {
+	ran := false
+	cmd := &cobra.Command{Use: "made-up", SilenceErrors: true, SilenceUsage: true, RunE: func(*cobra.Command, []string) error { ran = true; return nil }}
+	cmd.Flags().String("from", "", "")
+	cmd.Flags().String("to", "", "")
+	require(cmd, "from", "to")
+	for _, args := range [][]string{{}, {"--from", "a"}, {"--to", "b"}} {
+		cmd.SetArgs(args)
+		if err := cmd.Execute(); err == nil || ran {
+			t.Errorf("%v: ran %t, %v", args, ran, err)
+		}
+		cmd.Flags().Lookup("from").Changed, cmd.Flags().Lookup("to").Changed = false, false
+	}
+	cmd.SetArgs([]string{"--from", "a", "--to", "b"})
+	if err := cmd.Execute(); err != nil || !ran {
+		t.Errorf("ran %t, %v", ran, err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a flag that is not there was required")
+		}
+	}()
+	require(cmd, "nowhere")
 }

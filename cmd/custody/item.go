@@ -99,9 +99,7 @@ The words of --is and --bill:
 	choice(cmd, &flags.ownership, "state-ownership", "share of states in the producer")
 	f.StringVar(&flags.asOf, "ownership-as-of", "", "the `day` on which --state-ownership was so, such as 2027-01-31")
 	choice(cmd, &flags.model, "model", "model of the chain of custody, ISO 22095")
-	if err := cmd.MarkFlagRequired("acquired"); err != nil {
-		panic(err)
-	}
+	require(cmd, "acquired")
 	cmd.MarkFlagsOneRequired("is", "carat")
 	cmd.MarkFlagsRequiredTogether("carat", "nature")
 	cmd.MarkFlagsRequiredTogether("state-ownership", "ownership-as-of")

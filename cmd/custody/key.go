@@ -195,9 +195,7 @@ the clerk may do: ` + ledger.ScopesAll.String() + `.`,
 	}
 	cmd.Flags().StringVar(&scopesText, "scopes", "", "what the key may do, with commas between")
 	cmd.Flags().StringVar(&newPassphrasePath, "new-passphrase-file", "", "`file` with the passphrase of the key that is added; default: as for --key")
-	if err := cmd.MarkFlagRequired("scopes"); err != nil {
-		panic(err)
-	}
+	require(cmd, "scopes")
 	flags.add(cmd)
 	return cmd
 }

@@ -238,9 +238,7 @@ With --part only so much of a parcel is sent: 2.5ct, or 2.5ct/10 for ten pieces.
 	openingsFlag(cmd, &flags.openings)
 	choice(cmd, &flags.mode, "mode", "how")
 	flags.on.add(cmd)
-	if err := cmd.MarkFlagRequired("mode"); err != nil {
-		panic(err)
-	}
+	require(cmd, "mode")
 	return cmd
 }
 
@@ -384,9 +382,7 @@ func (a *app) declineCommand() *cobra.Command {
 		},
 	}
 	choice(cmd, &reason, "reason", "why")
-	if err := cmd.MarkFlagRequired("reason"); err != nil {
-		panic(err)
-	}
+	require(cmd, "reason")
 	on.addOffer(cmd)
 	return cmd
 }
@@ -442,11 +438,7 @@ func (a *app) releaseCommand() *cobra.Command {
 	choice(cmd, &reason, "reason", "why")
 	cmd.Flags().StringVar(&name, "to", "", "`name` of who has the goods now")
 	openingsFlag(cmd, &openingsPath)
-	for _, required := range []string{"country", "reason"} {
-		if err := cmd.MarkFlagRequired(required); err != nil {
-			panic(err)
-		}
-	}
+	require(cmd, "country", "reason")
 	on.add(cmd)
 	return cmd
 }
@@ -479,9 +471,7 @@ func (a *app) reenterCommand() *cobra.Command {
 	choice(cmd, &identity, "identity", "how it was recognised")
 	cmd.Flags().StringVar(&massText, "mass", "", "what the scales show now, with its unit")
 	cmd.Flags().Uint32Var(&count, "pieces", 0, "how many pieces were counted now")
-	if err := cmd.MarkFlagRequired("identity"); err != nil {
-		panic(err)
-	}
+	require(cmd, "identity")
 	on.add(cmd)
 	return cmd
 }

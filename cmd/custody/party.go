@@ -85,11 +85,7 @@ A key file that is there already and names no other party is used as it is.`,
 	f.StringVar(&flags.scopes, "scopes", "all", "what the first key may do; must include administer")
 	f.DurationVar(&flags.validFor, "valid-for", 30*24*time.Hour, "how long the association has for its answer")
 	choice(cmd, &flags.role, "role", "what you do in the trade")
-	for _, required := range []string{"name", "country", "association"} {
-		if err := cmd.MarkFlagRequired(required); err != nil {
-			panic(err)
-		}
-	}
+	require(cmd, "name", "country", "association")
 	flags.add(cmd)
 	return cmd
 }
@@ -354,9 +350,7 @@ func (a *app) partySuspendCommand() *cobra.Command {
 		},
 	}
 	choice(cmd, &reason, "reason", "why")
-	if err := cmd.MarkFlagRequired("reason"); err != nil {
-		panic(err)
-	}
+	require(cmd, "reason")
 	return cmd
 }
 

@@ -447,9 +447,7 @@ func (a *app) reweighCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&massText, "mass", "", "what the scales show, with its unit")
 	cmd.Flags().Uint32Var(&count, "pieces", 0, "how many pieces were counted; default: as before")
-	if err := cmd.MarkFlagRequired("mass"); err != nil {
-		panic(err)
-	}
+	require(cmd, "mass")
 	on.add(cmd)
 	return cmd
 }
