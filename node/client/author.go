@@ -171,7 +171,7 @@ func (a *Author) Reenter(item ledger.ItemRef, identity custodyv1.Identity, mass 
 // has signed the draft; the new key has not.
 func (a *Author) KeyAdd(key sign.PublicKey, scopes ledger.Scopes) (*ledger.Draft, error) {
 	body := &custodyv1.KeyAdd{Key: key.Bytes(), Scopes: uint32(scopes)}
-	return a.draft(&custodyv1.Event{Body: &custodyv1.Event_KeyAdd{KeyAdd: body}}, nil, key)
+	return a.Draft(&custodyv1.Event{Body: &custodyv1.Event_KeyAdd{KeyAdd: body}}, nil, key)
 }
 
 // KeyRevoke revokes one of the party's keys, from the event's position on.
@@ -187,7 +187,7 @@ func (a *Author) PartyAdmit(applicant Applicant) (*ledger.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.draft(event, []ledger.Opening{applicant.LegalName}, applicant.Key, applicant.RecoveryKey)
+	return a.Draft(event, []ledger.Opening{applicant.LegalName}, applicant.Key, applicant.RecoveryKey)
 }
 
 // PartySponsor makes the author's association a sponsor of an existing party,
@@ -204,15 +204,17 @@ func (a *Author) PartySuspend(party ledger.PartyID, reason custodyv1.SuspendReas
 }
 
 func (a *Author) sign(event *custodyv1.Event, private []ledger.Opening) (ledger.SignedEvent, error) {
-	draft, err := a.draft(event, private)
+	draft, err := a.Draft(event, private)
 	if err != nil {
 		return ledger.SignedEvent{}, err
 	}
 	return draft.Signed()
 }
 
-// draft fills what every event has and signs with the author's key.
-func (a *Author) draft(event *custodyv1.Event, private []ledger.Opening, others ...sign.PublicKey) (*ledger.Draft, error) {
+// Draft builds an event of any body and signs it with the author's key. The caller
+// sets Event.Body and nothing else. Others are the keys that sign it too; what
+// their parties must be is for the rules to say.
+func (a *Author) Draft(event *custodyv1.Event, private []ledger.Opening, others ...sign.PublicKey) (*ledger.Draft, error) {
 	frame := frame{Ledger: a.config.Ledger, Party: a.config.Party, Now: a.config.Now(), NotAfter: a.config.NotAfter, Random: a.config.Random, Group: a.group}
 	if err := frame.fill(event, private); err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ func (a *Author) PolicyPropose(base ledger.PolicyID, quorum uint32, keys *NodeKe
 		NodeId: keys.Node, LogKey: keys.Log.Public().Bytes(),
 		CosignerKey: keys.Cosigner.Public().Bytes(), StatementKey: keys.Statement.Public().Bytes(),
 	}
-	draft, err := a.draft(event, nil, keys.Log.Public(), keys.Cosigner.Public(), keys.Statement.Public())
+	draft, err := a.Draft(event, nil, keys.Log.Public(), keys.Cosigner.Public(), keys.Statement.Public())
 	if err != nil {
 		return ledger.SignedEvent{}, err
 	}
