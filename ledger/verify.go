@@ -46,5 +46,6 @@ func verdicts(verifier *sign.Verifier, events []*Event) []error {
 		}
 	}
 	_, verdicts := batch.Verify()
+	batch.Release()
 	return verdicts
 }

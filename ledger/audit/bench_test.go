@@ -2,6 +2,7 @@ package audit
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"syscall"
 	"testing"
 
@@ -11,18 +12,18 @@ import (
 func sumOf(b []byte) [sha256.Size]byte { return sha256.Sum256(b) }
 
 // trade writes a ledger of stones that pass through hands: registrations,
-// offers and acceptances in equal parts, by 16 dealers.
+// offers and acceptances in equal parts, by 64 dealers.
 func trade(b *testing.B, entries int) *world {
 	w := newWorld(b)
-	dealers := make([]string, 16)
+	dealers := make([]string, 64)
 	for i := range dealers {
-		dealers[i] = "dealer " + string(rune('a'+i))
+		dealers[i] = fmt.Sprintf("dealer %d", i)
 		w.admit("north", dealers[i])
 	}
 	for n := 0; len(w.entries) < entries; n++ {
-		seller, buyer := dealers[n%16], dealers[(n*7+1)%16]
+		seller, buyer := dealers[n%64], dealers[(n*7+1)%64]
 		if seller == buyer {
-			buyer = dealers[(n+1)%16]
+			buyer = dealers[(n+1)%64]
 		}
 		w.pass(seller, buyer, w.register(seller, n), custodyv1.Mode_MODE_SALE)
 	}

@@ -48,7 +48,7 @@ func (it *item) group() *ledger.Group {
 }
 
 // verifyPiece is how many entries one core takes at a time.
-const verifyPiece = 128
+const verifyPiece = 512
 
 // Verify decodes entries and verifies every signature, on all cores. It needs
 // no state, keeps the order, and may run on any goroutine, also while Replay

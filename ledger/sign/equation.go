@@ -25,36 +25,60 @@ func newPreparedKey(key *PublicKey) *preparedKey {
 	return p
 }
 
-// claim is a signature of which only clause 6 of the rule is open.
+// base is B with its table of multiples.
+var base = *curve.NewExpandedEdwardsPoint(curve.ED25519_BASEPOINT_POINT)
+
+// claim is a signature of which only R's being a point and clause 6 of the rule are open.
 type claim struct {
-	r curve.EdwardsPoint
-	s scalar.Scalar
+	r [32]byte
+	s [4]uint64 // little-endian words
 	k scalar.Scalar
 }
 
-// set decodes a signature that passed checkSignature; false if R is no point.
-func (c *claim) set(key *PublicKey, message []byte, sig Signature) bool {
-	if !decode(&c.r, (*[32]byte)(sig[:32])) {
-		return false
-	}
+// set reads a signature that passed checkSignature. The digest, of which k is the residue, stands for R, key and
+// message.
+func (c *claim) set(key *PublicKey, message []byte, sig Signature) (digest [sha512.Size]byte) {
 	h := sha512.New()
 	h.Write(sig[:32])
 	h.Write(key.raw()[:])
 	h.Write(message)
-	var digest [sha512.Size]byte
 	h.Sum(digest[:0])
-	_, errK := c.k.SetBytesModOrderWide(digest[:])
-	_, errS := c.s.SetBytesModOrder(sig[32:])
-	if errK != nil || errS != nil {
+	if _, err := c.k.SetBytesModOrderWide(digest[:]); err != nil {
 		panic("sign: scalar of a fixed length refused")
 	}
-	return true
+	copy(c.r[:], sig[:32])
+	for i := range c.s {
+		c.s[i] = binary.LittleEndian.Uint64(sig[32+8*i:])
+	}
+	return digest
 }
 
-// holds decides clause 6 by itself: [8](S·B - k·A - R) = 0.
-func (c *claim) holds(key *preparedKey) bool {
-	var difference curve.EdwardsPoint
-	return difference.ExpandedTripleScalarMulBasepointVartime(&c.k, &key.negA, &c.s, &c.r).IsSmallOrder()
+// decide gives the verdict on the signature by itself. A nil key is no point.
+func (c *claim) decide(key *preparedKey) Failure {
+	var r, difference curve.EdwardsPoint
+	if !decode(&r, &c.r) {
+		return ErrRNotPoint
+	}
+	if key == nil {
+		return ErrKeyNotPoint
+	}
+	var s scalar.Scalar
+	setWords(&s, c.s[:])
+	if !difference.ExpandedTripleScalarMulBasepointVartime(&c.k, &key.negA, &s, &r).IsSmallOrder() {
+		return ErrEquation
+	}
+	return 0
+}
+
+// setWords sets s to the number of little-endian words, at most 8, reduced.
+func setWords(s *scalar.Scalar, words []uint64) {
+	var wide [64]byte
+	for i, w := range words {
+		binary.LittleEndian.PutUint64(wide[8*i:], w)
+	}
+	if _, err := s.SetBytesModOrderWide(wide[:]); err != nil {
+		panic("sign: scalar of a fixed length refused")
+	}
 }
 
 // equation decides clause 6 for up to equationMax claims at once: for coefficients z that whoever made the claims
@@ -67,26 +91,35 @@ func (c *claim) holds(key *preparedKey) bool {
 type equation struct {
 	claims []claim
 	keyOf  []int // for each claim, index into keys
+	z      []coefficient
 
 	keys     []*preparedKey
 	keyIndex map[PublicKey]int
 
-	// Workspace of holds. Scalars of keys, and of B followed by those of the R.
-	scalars       []scalar.Scalar
-	static        []*scalar.Scalar
-	staticPoints  []*curve.ExpandedEdwardsPoint
-	dynamic       []*scalar.Scalar
-	dynamicPoints []*curve.EdwardsPoint
+	// Workspace of holds. The last of sums, and of what is made of it, is that of B.
+	sums         []scalarSum
+	scalars      []scalar.Scalar
+	static       []*scalar.Scalar
+	staticPoints []*curve.ExpandedEdwardsPoint
+	large        largeTerms
+	small        smallTerms
 }
 
-// equationMax is how many signatures go into one equation. Twice as many gain a few percent more, and one bad signature
-// makes all the others of its equation be verified one by one.
-const equationMax = 128
+const (
+	// equationMax is how many signatures go into one equation. Twice as many gain a few percent more.
+	equationMax = 512
+	// retryMax is how many claims are tried together again when an equation does not hold, so that one bad signature
+	// makes few others be verified one by one.
+	retryMax = 64
+	// largeMin is from how many claims on the terms of the R are added up by digits; below, a table for each R costs
+	// less.
+	largeMin = 160
+)
 
 // next returns room for a further claim, which is part of the equation once commit is called.
 func (e *equation) next() *claim {
 	if len(e.claims) == cap(e.claims) {
-		e.claims = append(make([]claim, 0, equationMax), e.claims...)
+		e.claims = append(make([]claim, 0, min(equationMax, max(16, 4*len(e.claims)))), e.claims...)
 	}
 	return &e.claims[:len(e.claims)+1][len(e.claims)]
 }
@@ -103,48 +136,110 @@ func (e *equation) reset() {
 	clear(e.keyIndex)
 }
 
-// holds reports whether all claims hold. There is at least one.
-func (e *equation) holds(seed *[sha256.Size]byte) bool {
-	keys, claims := len(e.keys), len(e.claims)
-	e.makeRoom(keys, 1+claims)
-	ofKeys, ofB, ofRs := e.scalars[:keys], &e.scalars[keys], e.scalars[keys+1:]
-
+// derive sets the coefficients of all claims.
+func (e *equation) derive(seed *[sha256.Size]byte) {
 	coefficients := coefficients{seed: *seed}
-	var product scalar.Scalar
-	for i := range e.claims {
-		c, z, sum := &e.claims[i], &ofRs[i], &ofKeys[e.keyOf[i]]
-		coefficients.next(z)
-		ofB.Add(ofB, product.Mul(z, &c.s))
-		sum.Add(sum, product.Mul(z, &c.k))
-		e.dynamicPoints[1+i] = &c.r
+	e.z = e.z[:0]
+	for range e.claims {
+		e.z = append(e.z, coefficients.next())
 	}
-	ofB.Neg(ofB)
-	e.dynamicPoints[0] = curve.ED25519_BASEPOINT_POINT
-	for i := range ofKeys {
-		ofKeys[i].Neg(&ofKeys[i]) // the prepared point is -A
-		e.staticPoints[i] = &e.keys[i].negA
-	}
-	var sum curve.EdwardsPoint
-	return sum.ExpandedMultiscalarMulVartime(e.static, e.staticPoints, e.dynamic, e.dynamicPoints).IsSmallOrder()
 }
 
-// makeRoom sizes the workspace and sets all scalars to 0.
-func (e *equation) makeRoom(static, dynamic int) {
-	if cap(e.scalars) < static+dynamic {
-		e.scalars = make([]scalar.Scalar, 2*equationMax+1)
+// holds reports whether the claims [from, to) hold, after derive. It is false also where some R is no point.
+func (e *equation) holds(from, to int) bool {
+	claims, z := e.claims[from:to], e.z[from:to]
+	var sum, ofKeys curve.EdwardsPoint
+	if len(claims) >= largeMin {
+		if !e.large.sum(&sum, z, claims) {
+			return false
+		}
+	} else if !e.small.sum(&sum, z, claims) {
+		return false
 	}
-	e.scalars = e.scalars[:static+dynamic]
-	clear(e.scalars)
-	e.static, e.dynamic = e.static[:0], e.dynamic[:0]
-	for i := range e.scalars {
-		if i < static {
-			e.static = append(e.static, &e.scalars[i])
-		} else {
-			e.dynamic = append(e.dynamic, &e.scalars[i])
+	keys := len(e.keys)
+	e.sums = append(e.sums[:0], make([]scalarSum, keys+1)...)
+	for i := range claims {
+		var k [4]uint64
+		words(&k, &claims[i].k)
+		e.sums[e.keyOf[from+i]].add(&z[i], &k)
+		e.sums[keys].add(&z[i], &claims[i].s)
+	}
+	if cap(e.scalars) <= keys {
+		e.scalars = make([]scalar.Scalar, keys+1, 2*keys+2)
+	}
+	e.scalars = e.scalars[:keys+1]
+	e.static, e.staticPoints = e.static[:0], e.staticPoints[:0]
+	for i := range e.sums {
+		if e.sums[i] == (scalarSum{}) {
+			continue
+		}
+		point := &base
+		if i < keys {
+			point = &e.keys[i].negA
+		}
+		setWords(&e.scalars[i], e.sums[i][:])
+		e.static, e.staticPoints = append(e.static, &e.scalars[i]), append(e.staticPoints, point)
+	}
+	ofKeys.ExpandedMultiscalarMulVartime(e.static, e.staticPoints, nil, nil)
+	return sum.Sub(&sum, &ofKeys).IsSmallOrder()
+}
+
+func words(w *[4]uint64, s *scalar.Scalar) {
+	var b [scalar.ScalarSize]byte
+	if err := s.ToBytes(b[:]); err != nil {
+		panic("sign: scalar of a fixed length refused")
+	}
+	for i := range w {
+		w[i] = binary.LittleEndian.Uint64(b[8*i:])
+	}
+}
+
+// largeTerms adds up many z·R.
+type largeTerms struct {
+	points []affinePoint
+	sums   bucketSum
+}
+
+// sum sets out to Σ z·R; false if some R is no point.
+func (t *largeTerms) sum(out *curve.EdwardsPoint, z []coefficient, claims []claim) bool {
+	if cap(t.points) < len(claims) {
+		t.points = make([]affinePoint, len(claims))
+	}
+	t.points = t.points[:len(claims)]
+	for i := range claims {
+		if !t.points[i].decode(&claims[i].r) {
+			return false
 		}
 	}
-	e.staticPoints = append(e.staticPoints[:0], make([]*curve.ExpandedEdwardsPoint, static)...)
-	e.dynamicPoints = append(e.dynamicPoints[:0], make([]*curve.EdwardsPoint, dynamic)...)
+	out.Set(t.sums.sum(z, t.points))
+	return true
+}
+
+// smallTerms adds up few z·R.
+type smallTerms struct {
+	scalars   [largeMin]scalar.Scalar
+	points    [largeMin]curve.EdwardsPoint
+	scalarsOf []*scalar.Scalar
+	pointsOf  []*curve.EdwardsPoint
+}
+
+// sum is that of largeTerms, for less than largeMin claims.
+func (t *smallTerms) sum(out *curve.EdwardsPoint, z []coefficient, claims []claim) bool {
+	t.scalarsOf, t.pointsOf = t.scalarsOf[:0], t.pointsOf[:0]
+	for i := range claims {
+		if !decode(&t.points[i], &claims[i].r) {
+			return false
+		}
+		var wide [scalar.ScalarSize]byte
+		binary.LittleEndian.PutUint64(wide[:], z[i][0])
+		binary.LittleEndian.PutUint64(wide[8:], z[i][1])
+		if _, err := t.scalars[i].SetBits(wide[:]); err != nil {
+			panic("sign: scalar of a fixed length refused")
+		}
+		t.scalarsOf, t.pointsOf = append(t.scalarsOf, &t.scalars[i]), append(t.pointsOf, &t.points[i])
+	}
+	out.MultiscalarMulVartime(t.scalarsOf, t.pointsOf)
+	return true
 }
 
 // coefficients are integers below 2^128: the quarters of SHA-512(seed || 0), SHA-512(seed || 1), ….
@@ -157,7 +252,7 @@ type coefficients struct {
 
 const coefficientSize = 16
 
-func (c *coefficients) next(z *scalar.Scalar) {
+func (c *coefficients) next() (z coefficient) {
 	if c.pending == 0 {
 		var message [sha256.Size + 8]byte
 		copy(message[:], c.seed[:])
@@ -166,10 +261,7 @@ func (c *coefficients) next(z *scalar.Scalar) {
 		c.blocks++
 		c.pending = len(c.block)
 	}
-	var wide [scalar.ScalarSize]byte
-	copy(wide[:coefficientSize], c.block[len(c.block)-c.pending:])
+	quarter := c.block[len(c.block)-c.pending:]
 	c.pending -= coefficientSize
-	if _, err := z.SetBits(wide[:]); err != nil {
-		panic("sign: scalar of a fixed length refused")
-	}
+	return coefficient{binary.LittleEndian.Uint64(quarter), binary.LittleEndian.Uint64(quarter[8:])}
 }

@@ -7,8 +7,6 @@ import (
 	"encoding/binary"
 	"slices"
 	"testing"
-
-	"github.com/oasisprotocol/curve25519-voi/curve/scalar"
 )
 
 // TestCoefficientsDependOnEverything: whatever of a batch changes, the seed of its coefficients does.
@@ -47,19 +45,18 @@ func TestCoefficients(t *testing.T) {
 	c := coefficients{seed: seed}
 	for i := range 9 {
 		block := sha512.Sum512(binary.BigEndian.AppendUint64(bytes.Clone(seed[:]), uint64(i/4)))
-		want := slices.Concat(block[i%4*16:][:16], make([]byte, 16))
-		var z scalar.Scalar
-		c.next(&z)
-		got := make([]byte, 32)
-		if err := z.ToBytes(got); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("coefficient %d: %x, %v, want %x", i, got, err, want)
+		want := block[i%4*16:][:16]
+		z := c.next()
+		got := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, z[0]), z[1])
+		if !bytes.Equal(got, want) {
+			t.Errorf("coefficient %d: %x, want %x", i, got, want)
 		}
 	}
 }
 
 // TestOneEquationForManyKeys fills an equation with every mix of few and many keys.
 func TestOneEquationForManyKeys(t *testing.T) {
-	for _, keys := range []int{1, 2, 61, 62, 63, equationMax - 1, equationMax} {
+	for _, keys := range []int{1, 2, 61, 62, 63, 189, 190, 191, equationMax - 1, equationMax} {
 		batch := NewVerifier(4).NewBatch()
 		items := signedBy(keys, equationMax)
 		for round := range 2 {
@@ -73,6 +70,54 @@ func TestOneEquationForManyKeys(t *testing.T) {
 				if bad := round == 1 && i == keys/2; bad != (err == ErrEquation) || !bad && err != nil {
 					t.Errorf("%d keys, signature %d: %v", keys, i, err)
 				}
+			}
+		}
+	}
+}
+
+// TestBothSumsTakeEveryVector: all vectors that hold satisfy one equation, however the terms of the R are added up, and
+// one that does not hold breaks it.
+func TestBothSumsTakeEveryVector(t *testing.T) {
+	var hold, fail []signed
+	for _, v := range allVectors(t) {
+		switch {
+		case v.holds:
+			hold = append(hold, v.signed)
+		case v.reason == 0 || v.reason == ErrEquation || v.reason == ErrRNotPoint:
+			fail = append(fail, v.signed)
+		}
+	}
+	if len(hold) < largeMin || len(fail) < 10 {
+		t.Fatalf("%d vectors hold, %d do not", len(hold), len(fail))
+	}
+	v := NewVerifier(PreparedKeysDefault)
+	satisfied := func(items []signed) bool {
+		batch := v.NewBatch()
+		for _, s := range items {
+			if f := batch.claim(&s.key, s.message, s.sig); f != 0 {
+				return false
+			}
+		}
+		var seed [sha256.Size]byte
+		batch.transcript.Sum(seed[:0])
+		batch.equation.derive(&seed)
+		return batch.equation.holds(0, len(items))
+	}
+	for _, size := range []int{2, 63, largeMin - 1, largeMin, equationMax} {
+		for at := range hold {
+			if at%size != 0 {
+				continue
+			}
+			items := make([]signed, size)
+			for i := range items {
+				items[i] = hold[(at+i)%len(hold)]
+			}
+			if !satisfied(items) {
+				t.Fatalf("%d vectors that hold, from %d on, do not hold together", size, at)
+			}
+			items[at%3%size] = fail[at%len(fail)]
+			if satisfied(items) {
+				t.Fatalf("vector %d of those that fail holds among %d others", at%len(fail), size-1)
 			}
 		}
 	}

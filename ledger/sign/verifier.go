@@ -11,6 +11,7 @@ const PreparedKeysDefault = 4096
 // flood of unknown keys makes it as slow as if nothing were kept. Safe for concurrent use; it starts no goroutine.
 type Verifier struct {
 	keysMax int
+	batches sync.Pool // of *Batch, empty ones that were released
 
 	mu sync.Mutex
 	// Two generations, both under mu: recent takes every key that is asked for, and becomes older when it holds half
@@ -32,15 +33,9 @@ func (v *Verifier) Verify(key PublicKey, message []byte, sig Signature) error {
 		return f
 	}
 	var c claim
-	if !c.set(&key, message, sig) {
-		return ErrRNotPoint
-	}
-	prepared := v.prepare(&key)
-	switch {
-	case prepared == nil:
-		return ErrKeyNotPoint
-	case !c.holds(prepared):
-		return ErrEquation
+	c.set(&key, message, sig)
+	if f := c.decide(v.prepare(&key)); f != 0 {
+		return f
 	}
 	return nil
 }
