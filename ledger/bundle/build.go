@@ -34,7 +34,8 @@ type Final struct {
 	Governance []uint64
 }
 
-// Build makes a bundle without statements. Every subject's last entry must lie
+// Build makes a bundle without statements; without subjects it shows the policy
+// alone. Every subject's last entry must lie
 // below the size of the final checkpoint.
 //
 // The error is the source's, or wraps ErrTooLarge. What is built should be

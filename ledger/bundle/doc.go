@@ -11,6 +11,9 @@
 // left out in between without a link that leads nowhere, and nothing about other
 // items is in it. Only statements show that nothing followed.
 //
+// A bundle without items holds these last ones alone: it shows whose signatures
+// make a checkpoint final now.
+//
 // The package is pure: no I/O, clock or randomness. What it reads may come from
 // an attacker; it takes memory in proportion to the bytes given, at most BytesMax.
 package bundle

@@ -34,9 +34,11 @@ const (
 
 // Bundle is what a file says. Parse checks its form only.
 type Bundle struct {
-	Subjects []ledger.ItemID // the items that it is about, strictly ascending
-	Note     []byte          // the final checkpoint with the lines of its policy's keys
-	Entries  []Entry         // ascending by index; the first is the genesis
+	// Subjects are the items that it is about, strictly ascending; none if it shows
+	// the policy alone.
+	Subjects []ledger.ItemID
+	Note     []byte  // the final checkpoint with the lines of its policy's keys
+	Entries  []Entry // ascending by index; the first is the genesis
 	// Handovers holds, for each handover among the entries, the consistency proof
 	// from the size of the note in it to the size of Note.
 	Handovers [][]merkle.Hash
@@ -159,7 +161,7 @@ func Parse(file []byte) (*Bundle, error) {
 
 func (b *Bundle) parseSubjects(r *reader) {
 	from := r.at
-	for i := range r.count("subjects", int(r.uint16("the number of subjects")), 1, SubjectsMax, subjectBytesLeast) {
+	for i := range r.count("subjects", int(r.uint16("the number of subjects")), 0, SubjectsMax, subjectBytesLeast) {
 		id := ledger.ItemID(r.take(len(ledger.ItemID{}), "subjects"))
 		if i > 0 && string(id[:]) <= string(b.Subjects[i-1][:]) {
 			r.fail("subjects", "they must stand in ascending order, each once; subject %d does not", i)

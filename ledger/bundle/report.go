@@ -16,13 +16,17 @@ import (
 // associations agreed. It proves nothing that came later, and nothing about the
 // object that somebody says the item is.
 type Report struct {
-	Ledger     ledger.LedgerID
-	Genesis    *ledger.Genesis
-	Policy     ledger.Policy // in force at Checkpoint
+	Ledger  ledger.LedgerID
+	Genesis *ledger.Genesis
+	Policy  ledger.Policy // in force at Checkpoint
+	// Policies are all that were ever in force up to Checkpoint, in their order.
+	Policies   []InForce
 	Checkpoint checkpoint.Checkpoint
 	Cosigned   []Cosigned
 	// Handovers are the indexes of the entries by which the policy changed.
 	Handovers []uint64
+	// OfFile tells that what was trusted is a policy file that is none of Policies.
+	OfFile bool
 	// Trusted counts those of them that lie between the genesis or policy that was
 	// trusted and Checkpoint.
 	Trusted int
@@ -37,6 +41,24 @@ type Report struct {
 type Applied struct {
 	Event
 	Changes rules.Changes
+}
+
+// InForce is a policy and the index of the handover that brought it into force; 0,
+// the genesis, for the first.
+type InForce struct {
+	ledger.Policy
+	Since uint64
+}
+
+// For gives the policy that judges a checkpoint of a size: the one that is in force
+// after so many entries. Of what was handed over beyond Checkpoint it knows nothing.
+func (r *Report) For(size uint64) ledger.Policy {
+	for _, p := range slices.Backward(r.Policies) {
+		if p.Since < size {
+			return p.Policy
+		}
+	}
+	return r.Policies[0].Policy
 }
 
 // Cosigned is one association's word that its node stores the log up to the
@@ -72,6 +94,7 @@ type Event struct {
 func (v *verifier) report() (*Report, error) {
 	r := &Report{
 		Ledger: v.ledger, Genesis: v.genesis, Policy: v.policy, Checkpoint: v.note.Checkpoint,
+		Policies: v.policies(), OfFile: v.byFile,
 		Trusted: v.trustedBy, Parties: v.state.Parties, Applied: v.applied,
 	}
 	for i, c := range v.final.Cosigned {
@@ -97,6 +120,16 @@ func (v *verifier) report() (*Report, error) {
 		r.Items = append(r.Items, item)
 	}
 	return r, nil
+}
+
+func (v *verifier) policies() []InForce {
+	var policies []InForce
+	since := uint64(0)
+	for _, h := range v.handovers {
+		policies = append(policies, InForce{h.before, since})
+		since = h.index
+	}
+	return append(policies, InForce{v.policy, since})
 }
 
 func (v *verifier) itemEvents() map[ledger.ItemID][]Event {

@@ -65,6 +65,8 @@ func vectors(t *testing.T) (files map[string][]byte, all []vector) {
 	for _, policy := range []string{"policy-0.txt", "policy-1.txt", "policy-2.txt"} {
 		add("policy-changed-by-"+policy[:len(policy)-4], w.encode(w.bundle(associations, item)), "", policy)
 	}
+	add("policy-alone", w.encode(w.bundle(nil)), "genesis.json", "")
+	add("policy-alone-by-policy-1", w.encode(w.bundle(nil)), "", "policy-1.txt")
 	forged, today := retiredQuorum(t)
 	files["policy-retired.txt"] = today
 	add("refuse-retired-quorum", forged, "", "policy-retired.txt")

@@ -3,6 +3,7 @@ package bundle_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -280,4 +281,48 @@ func seeds(f *testing.F) *world {
 	w, item, _ = handedOver(f)
 	f.Add(w.encode(w.bundle(associations, item)))
 	return w
+}
+
+// TestPolicyAlone: a bundle of no items leads from the genesis, or from any policy in
+// between, to the policy in force, and says which one judges what size.
+func TestPolicyAlone(t *testing.T) {
+	w, _, policies := handedOver(t)
+	file := w.encode(w.bundle(nil))
+	trusts := []bundle.Trust{w.trust()}
+	for _, policy := range policies {
+		trust, err := bundle.TrustPolicyFile(policyFile(t, policy))
+		if err != nil {
+			t.Fatal(err)
+		}
+		trusts = append(trusts, trust)
+	}
+	for i, trust := range trusts {
+		r, err := bundle.Verify(file, trust)
+		if err != nil {
+			t.Fatalf("trust %d: %v", i, err)
+		}
+		if len(r.Items) != 0 || len(r.Applied) != 0 || r.OfFile || len(r.Policies) != 3 || r.Policy.ID() != policies[2].ID() {
+			t.Fatalf("trust %d: %+v", i, r)
+		}
+		for n, p := range r.Policies {
+			if p.ID() != policies[n].ID() || n > 0 && p.Since != r.Handovers[n-1] {
+				t.Errorf("trust %d: policy %d is %s since %d", i, n, p.ID(), p.Since)
+			}
+			until := r.Checkpoint.Size + 9
+			if n < 2 {
+				until = r.Handovers[n]
+			}
+			if r.For(p.Since+1).ID() != p.ID() || r.For(until).ID() != p.ID() {
+				t.Errorf("policy %d does not judge sizes %d to %d", n, p.Since+1, until)
+			}
+		}
+	}
+	b, err := bundle.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Entries = slices.Delete(b.Entries, 1, 2)
+	if _, err := bundle.Verify(w.encode(b), w.trust()); err == nil {
+		t.Error("without its first proposal it verifies")
+	}
 }
