@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/bundle"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/node/client"
@@ -16,8 +17,10 @@ import (
 // auditService is AuditService.
 type auditService struct {
 	custodyv1.UnimplementedAuditServiceServer
-	reader reader
-	voice  Voice // may be nil
+	reader       reader
+	voice        Voice // may be nil
+	rulesVersion uint32
+	trust        bundle.Trust // in the genesis
 }
 
 // GetTreeHead gives the root of a size.

@@ -12,6 +12,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/bundle"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
+	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/node/client"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
@@ -44,12 +45,50 @@ func (s *ledgerService) GetBundle(request *custodyv1.GetBundleRequest, stream cu
 	if err != nil {
 		return err
 	}
+	return inChunks(file, func(chunk []byte) error { return stream.Send(&custodyv1.GetBundleResponse{Chunk: chunk}) })
+}
+
+func inChunks(file []byte, send func([]byte) error) error {
 	for chunk := range slices.Chunk(file, bundleChunkBytes) {
-		if err := stream.Send(&custodyv1.GetBundleResponse{Chunk: chunk}); err != nil {
+		if err := send(chunk); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// source is a snapshot that a bundle is built of until the call ends.
+type source struct {
+	ctx context.Context
+	*store.Snapshot
+}
+
+// Entry implements bundle.Source.
+func (s source) Entry(index uint64) ([]byte, error) {
+	if err := s.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.Snapshot.Entry(index)
+}
+
+// Hashes implements bundle.Source.
+func (s source) Hashes(level uint8, from, to uint64) ([]merkle.Hash, error) {
+	if err := s.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.Snapshot.Hashes(level, from, to)
+}
+
+// sealed encodes a bundle and verifies it before anybody gets it.
+func sealed(b *bundle.Bundle, trust bundle.Trust) ([]byte, error) {
+	file, err := b.Encode()
+	if err != nil {
+		return nil, tooLarge(err)
+	}
+	if _, err := bundle.Verify(file, trust); err != nil {
+		return nil, fmt.Errorf("api: a bundle that this node made does not verify: %w", err)
+	}
+	return file, nil
 }
 
 // bundleItems gives the items that a request is about, and the least size of a
@@ -213,7 +252,7 @@ func (s *ledgerService) stateAll(ctx context.Context, least uint64, items []ledg
 // prove builds the file under the checkpoint of the statements. What happened
 // above its size is not looked at.
 func (s *ledgerService) prove(ctx context.Context, items []ledger.ItemID, stated []*gathered) ([]byte, error) {
-	var file []byte
+	var b *bundle.Bundle
 	err := s.with(ctx, stale, func(snapshot *store.Snapshot) error {
 		note, err := checkpoint.ParseNote(stated[0].final.Note)
 		if err != nil {
@@ -231,7 +270,7 @@ func (s *ledgerService) prove(ctx context.Context, items []ledger.ItemID, stated
 		for i, id := range items {
 			subjects[i] = bundle.Subject{Item: id, Last: stated[i].statement.LastIndex}
 		}
-		b, err := bundle.Build(snapshot, bundle.Final{
+		b, err = bundle.Build(source{ctx, snapshot}, bundle.Final{
 			RulesVersion: s.config.Genesis.RulesVersion, Note: note, Policy: policy.InForce, Governance: governance,
 		}, subjects)
 		if err != nil {
@@ -244,16 +283,12 @@ func (s *ledgerService) prove(ctx context.Context, items []ledger.ItemID, stated
 			}
 			b.Statements = append(b.Statements, statement)
 		}
-		file, err = b.Encode()
-		return tooLarge(err)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := bundle.Verify(file, s.trust); err != nil {
-		return nil, fmt.Errorf("api: a bundle that this node made does not verify: %w", err)
-	}
-	return file, nil
+	return sealed(b, s.trust)
 }
 
 // statementOf orders the signatures of a statement by the nodes of the policy.

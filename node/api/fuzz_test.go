@@ -48,6 +48,10 @@ type quietWatch struct{ quiet }
 
 func (quietWatch) Send(*custodyv1.WatchResponse) error { return nil }
 
+type quietPolicyProof struct{ quiet }
+
+func (quietPolicyProof) Send(*custodyv1.GetPolicyProofResponse) error { return nil }
+
 type quietBundle struct{ quiet }
 
 func (quietBundle) Send(*custodyv1.GetBundleResponse) error { return nil }
@@ -173,6 +177,8 @@ func call(ctx context.Context, ls *ledgerService, as *auditService, message prot
 		_, err = as.GetTreeHead(ctx, m)
 	case *custodyv1.GetPolicyRequest:
 		_, err = as.GetPolicy(ctx, m)
+	case *custodyv1.GetPolicyProofRequest:
+		err = as.GetPolicyProof(m, quietPolicyProof{quiet{ctx}})
 	case *custodyv1.GetCheckpointRequest:
 		_, err = as.GetCheckpoint(ctx, m)
 	case *custodyv1.EntriesRequest:

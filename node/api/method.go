@@ -36,6 +36,7 @@ var methods = map[string]method{
 	custodyv1.AuditService_GetTreeHead_FullMethodName:         {},
 	custodyv1.AuditService_GetCheckpoint_FullMethodName:       {},
 	custodyv1.AuditService_GetPolicy_FullMethodName:           {},
+	custodyv1.AuditService_GetPolicyProof_FullMethodName:      {long: true},
 	custodyv1.AuditService_Entries_FullMethodName:             {contents: true, long: true},
 	custodyv1.AuditService_GetInclusionProof_FullMethodName:   {},
 	custodyv1.AuditService_GetConsistencyProof_FullMethodName: {},

@@ -3,8 +3,13 @@ package api
 import (
 	"context"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/bundle"
+	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/rules"
+	"github.com/custodyledger/custodyledger/node/client"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
@@ -24,6 +29,42 @@ func (s *auditService) GetPolicy(ctx context.Context, request *custodyv1.GetPoli
 		return snapshot.Err()
 	})
 	return answer(response, err)
+}
+
+// GetPolicyProof streams a bundle of the policy alone, under the last final checkpoint.
+func (s *auditService) GetPolicyProof(_ *custodyv1.GetPolicyProofRequest, stream custodyv1.AuditService_GetPolicyProofServer) error {
+	ctx := stream.Context()
+	snapshot, err := s.reader.read(ctx, stale)
+	if err != nil {
+		return err
+	}
+	var b *bundle.Bundle
+	err = closing(snapshot, func() error {
+		final, ok := snapshot.Final()
+		if !ok {
+			return &fault{code: codes.Unavailable, reason: client.ReasonNoQuorum, retry: retrySoon, message: "no checkpoint is final yet"}
+		}
+		note, err := checkpoint.ParseNote(final.Note)
+		if err != nil {
+			return err
+		}
+		governance, err := snapshot.GovernanceEntries(note.Size)
+		if err != nil {
+			return err
+		}
+		b, err = bundle.Build(source{ctx, snapshot}, bundle.Final{
+			RulesVersion: s.rulesVersion, Note: note, Policy: snapshot.Policy().For(note.Size), Governance: governance,
+		}, nil)
+		return tooLarge(err)
+	})
+	if err != nil {
+		return err
+	}
+	file, err := sealed(b, s.trust)
+	if err != nil {
+		return err
+	}
+	return inChunks(file, func(chunk []byte) error { return stream.Send(&custodyv1.GetPolicyProofResponse{Chunk: chunk}) })
 }
 
 func policyMessage(state rules.PolicyState) *custodyv1.GetPolicyResponse {

@@ -172,7 +172,9 @@ func New(config Config, backend Backend) (*Server, error) {
 
 	ledgerService := &ledgerService{config: config, backend: backend, guard: s.guard, verifiers: s.verifiers, trust: trust}
 	custodyv1.RegisterLedgerServiceServer(s.guard, ledgerService)
-	custodyv1.RegisterAuditServiceServer(s.guard, &auditService{reader: reader{backend}, voice: config.Voice})
+	custodyv1.RegisterAuditServiceServer(s.guard, &auditService{
+		reader: reader{backend}, voice: config.Voice, rulesVersion: config.Genesis.RulesVersion, trust: trust,
+	})
 	healthv1.RegisterHealthServer(s.guard, s.health)
 	if config.Reflection {
 		reflection.Register(reflected{s.guard, s.grpc})

@@ -428,7 +428,7 @@ func TestReadPolicy(t *testing.T) {
 	near := connect(t, w.Serve(2, w.Backend, nil))
 	closed := map[string]bool{
 		"GetItem": true, "ItemHistory": true, "ListItems": true, "GetParty": true, "Watch": true, "Entries": true,
-		"GetBundle": true, "GetAbsence": true, "GetCheckpoint": false, "GetPolicy": false,
+		"GetBundle": true, "GetAbsence": true, "GetCheckpoint": false, "GetPolicy": false, "GetPolicyProof": false,
 		"Append": false, "AppendGroup": false, "AppendStream": false, "GetReceipt": false, "GetStatus": false,
 		"GetTreeHead": false, "GetInclusionProof": false, "GetConsistencyProof": false,
 	}

@@ -86,7 +86,7 @@ func (c *Client) checkStated(ctx context.Context, n *node, item ledger.ItemID, f
 	if err != nil {
 		return nil, tampered("the statement", err)
 	}
-	note, policy, by, err := c.checkFinal(ctx, n, item, sign.StatementPayloadType, final)
+	note, policy, by, err := c.checkFinal(ctx, n, sign.StatementPayloadType, final)
 	if err != nil {
 		return nil, err
 	}
@@ -101,17 +101,11 @@ func (c *Client) checkStated(ctx context.Context, n *node, item ledger.ItemID, f
 
 // checkFinal verifies a checkpoint and the signatures of what is stated with it.
 // Where they do not hold under a policy that this client trusts, another one may
-// have been handed over to: a bundle about the item proves which one.
-func (c *Client) checkFinal(ctx context.Context, n *node, item ledger.ItemID, payloadType string, final *custodyv1.FinalStatement) (*checkpoint.Note, ledger.Policy, []string, error) {
+// have been handed over to.
+func (c *Client) checkFinal(ctx context.Context, n *node, payloadType string, final *custodyv1.FinalStatement) (*checkpoint.Note, ledger.Policy, []string, error) {
 	note, policy, by, err := c.verifyTrusted(payloadType, final)
-	if err != nil {
-		file, fetched := c.bundleFrom(ctx, n, &custodyv1.GetBundleRequest{Items: [][]byte{item[:]}})
-		if fetched != nil {
-			return nil, policy, nil, fetched
-		}
-		if _, report, bad := c.verifyBundle(n, file); bad == nil && c.learn(report) {
-			note, policy, by, err = c.verifyTrusted(payloadType, final)
-		}
+	if err != nil && c.learnPolicy(ctx, n) {
+		note, policy, by, err = c.verifyTrusted(payloadType, final)
 	}
 	if err != nil {
 		err = &Tampered{Node: n.address, Index: ledger.NoLink, What: "what the associations are said to state", Err: err}
@@ -309,16 +303,21 @@ func (c *Client) bundleFrom(ctx context.Context, n *node, request *custodyv1.Get
 	if err != nil {
 		return nil, err
 	}
+	return wholeBundle(n, stream.Recv)
+}
+
+// wholeBundle puts a bundle together from what a node streams.
+func wholeBundle[R interface{ GetChunk() []byte }](n *node, receive func() (R, error)) ([]byte, error) {
 	var file []byte
 	for {
-		response, err := stream.Recv()
+		response, err := receive()
 		if errors.Is(err, io.EOF) {
 			return file, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		if file = append(file, response.Chunk...); len(file) > bundle.BytesMax {
+		if file = append(file, response.GetChunk()...); len(file) > bundle.BytesMax {
 			return nil, &Tampered{Node: n.address, Index: ledger.NoLink, What: fmt.Sprintf("a bundle of more than %d bytes", bundle.BytesMax)}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/bundle"
 	"github.com/custodyledger/custodyledger/ledger/sign"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
@@ -46,8 +47,45 @@ func (a *Author) PolicyApprove(proposal ledger.EventID) (ledger.SignedEvent, err
 	return a.sign(&custodyv1.Event{Body: &custodyv1.Event_PolicyApprove{PolicyApprove: body}}, nil)
 }
 
+// PolicyBundle fetches a bundle of no items, which leads from the genesis to the
+// policy in force at the last final checkpoint, and verifies it. From then on the
+// client trusts that policy. A node may keep newer changes back: the report says at
+// which size the policy was in force.
+func (c *Client) PolicyBundle(ctx context.Context) (file []byte, report *bundle.Report, err error) {
+	_, err = c.with(ctx, false, func(ctx context.Context, n *node) (err error) {
+		file, report, err = c.policyBundle(ctx, n)
+		return err
+	})
+	return file, report, err
+}
+
+func (c *Client) policyBundle(ctx context.Context, n *node) ([]byte, *bundle.Report, error) {
+	stream, err := n.audit.GetPolicyProof(ctx, &custodyv1.GetPolicyProofRequest{})
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := wholeBundle(n, stream.Recv)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, report, err := c.verifyBundle(n, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.learn(report)
+	return file, report, nil
+}
+
+// learnPolicy asks a node to prove the policy in force: the one that the client knows
+// may have been handed over from. It tells whether that is new to it.
+func (c *Client) learnPolicy(ctx context.Context, n *node) bool {
+	before := len(c.policies.all())
+	_, _, err := c.policyBundle(ctx, n)
+	return err == nil && len(c.policies.all()) > before
+}
+
 // GetPolicy asks a node whose signatures make a checkpoint final and what is
-// proposed. It is the node's word: an audit, or a bundle, proves it.
+// proposed. It is the node's word: PolicyBundle proves what is in force.
 func (c *Client) GetPolicy(ctx context.Context, consistency Consistency) (*custodyv1.GetPolicyResponse, error) {
 	var response *custodyv1.GetPolicyResponse
 	_, err := c.with(ctx, false, func(ctx context.Context, n *node) (err error) {

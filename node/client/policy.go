@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,7 +13,8 @@ import (
 	"github.com/custodyledger/custodyledger/ledger/sign"
 )
 
-// policies are those that a client trusts, the one of the genesis first.
+// policies are those that a client trusts, the one of the genesis first, those of
+// which it does not know since when last.
 type policies struct {
 	mu    sync.Mutex
 	known []known
@@ -30,6 +32,7 @@ func (p *policies) add(policy ledger.Policy, since uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.known = append(p.known, known{policy, since})
+	slices.SortStableFunc(p.known, func(a, b known) int { return cmp.Compare(a.since, b.since) })
 }
 
 func (p *policies) all() []known {
@@ -53,20 +56,14 @@ func (c *Client) TrustPolicy(policy ledger.Policy) {
 	c.policies.add(policy, ledger.NoLink)
 }
 
-// learn trusts the policy in force that a verified bundle derives, and those
-// before it no further than to its handover. It tells whether that is new.
-func (c *Client) learn(report *bundle.Report) bool {
-	since := uint64(0)
-	if n := len(report.Handovers); n > 0 {
-		since = report.Handovers[n-1]
+// learn trusts every policy that a verified bundle derives, each no further than to
+// the handover to the next.
+func (c *Client) learn(report *bundle.Report) {
+	for _, p := range report.Policies {
+		if !slices.ContainsFunc(c.policies.all(), func(k known) bool { return k.ID() == p.ID() && k.since == p.Since }) {
+			c.policies.add(p.Policy, p.Since)
+		}
 	}
-	if slices.ContainsFunc(c.policies.all(), func(p known) bool {
-		return p.ID() == report.Policy.ID() && p.since >= since && p.since != ledger.NoLink
-	}) {
-		return false
-	}
-	c.policies.add(report.Policy, since)
-	return true
 }
 
 // judge has a policy that the client trusts find a note final; the newest that

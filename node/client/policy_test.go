@@ -23,23 +23,29 @@ func TestReplacedPolicies(t *testing.T) {
 		}
 		return quorums
 	}
-	report := func(quorum uint32, handovers ...uint64) *bundle.Report {
-		return &bundle.Report{Policy: policy(quorum), Handovers: handovers}
+	report := func(policies ...bundle.InForce) *bundle.Report {
+		return &bundle.Report{Policy: policies[len(policies)-1].Policy, Policies: policies}
 	}
-	if c.learn(report(1)) {
-		t.Error("the policy of the genesis is new")
-	}
-	for _, r := range []*bundle.Report{report(3, 10, 30), report(2, 10)} {
-		if !c.learn(r) || c.learn(r) {
-			t.Errorf("policy %d is new once", r.Policy.Quorum)
+	first, second, third := bundle.InForce{Policy: policy(1)}, bundle.InForce{Policy: policy(2), Since: 10}, bundle.InForce{Policy: policy(3), Since: 30}
+	learn := func(news int, policies ...bundle.InForce) {
+		t.Helper()
+		before := len(c.policies.all())
+		for range 2 {
+			if c.learn(report(policies...)); len(c.policies.all()) != before+news {
+				t.Errorf("%d policies are new, want %d", len(c.policies.all())-before, news)
+			}
 		}
 	}
-	for size, want := range map[uint64][]uint32{10: {1, 9, 3, 2}, 11: {9, 3, 2}, 30: {9, 3, 2}, 31: {9, 3}} {
+	learn(0, first)
+	learn(2, first, second, third)
+	learn(0, first, second)
+	for size, want := range map[uint64][]uint32{10: {1, 2, 3, 9}, 11: {2, 3, 9}, 30: {2, 3, 9}, 31: {3, 9}} {
 		if got := judges(size); !slices.Equal(got, want) {
 			t.Errorf("size %d is judged by %v, want %v", size, got, want)
 		}
 	}
-	if !c.learn(report(1, 10, 30, 50)) || !slices.Equal(judges(51), []uint32{9, 1}) {
+	learn(1, first, second, third, bundle.InForce{Policy: policy(1), Since: 50})
+	if !slices.Equal(judges(51), []uint32{1, 9}) {
 		t.Errorf("the first policy came back: %v", judges(51))
 	}
 }

@@ -67,16 +67,19 @@ func (c *Client) verifyLeaf(p *checkpoint.Proof, text []byte, leaf merkle.Hash) 
 // checkProof verifies what a node gave as proof of a receipt; signed is nil where
 // the event is not at hand.
 func (c *Client) checkProof(ctx context.Context, n *node, receipt ledger.Receipt, text string, signed *ledger.SignedEvent) (proof *Proof, err error) {
-	if signed != nil {
-		proof, err = c.VerifyProof([]byte(text), *signed)
-		if errors.Is(err, checkpoint.ErrNoQuorum) && c.learnPolicy(ctx, n, *signed) {
-			proof, err = c.VerifyProof([]byte(text), *signed)
+	verify := func() (*Proof, error) {
+		if signed != nil {
+			return c.VerifyProof([]byte(text), *signed)
 		}
-	} else {
-		var p *checkpoint.Proof
-		if p, err = checkpoint.ParseProof([]byte(text)); err == nil {
-			proof, err = c.verifyLeaf(p, []byte(text), receipt.Leaf)
+		p, err := checkpoint.ParseProof([]byte(text))
+		if err != nil {
+			return nil, err
 		}
+		return c.verifyLeaf(p, []byte(text), receipt.Leaf)
+	}
+	proof, err = verify()
+	if errors.Is(err, checkpoint.ErrNoQuorum) && c.learnPolicy(ctx, n) {
+		proof, err = verify()
 	}
 	if err == nil && (proof.Index != receipt.Index || proof.Leaf != receipt.Leaf) {
 		err = fmt.Errorf("it is of entry %d with leaf %v, the receipt says entry %d with leaf %v", proof.Index, proof.Leaf, receipt.Index, receipt.Leaf)
@@ -302,26 +305,6 @@ func (c *Client) checkPromise(event ledger.EventID, message *custodyv1.Promise) 
 	return SignedPromise{}, err
 }
 
-// learnPolicy trusts the policy that a verified bundle about an item of an event
-// derives from the genesis: the one of the genesis may have been handed over. It
-// tells whether there was one to learn.
-func (c *Client) learnPolicy(ctx context.Context, n *node, signed ledger.SignedEvent) bool {
-	event, rejection := ledger.DecodeEvent(c.genesis.RulesVersion, signed)
-	if rejection != nil {
-		return false
-	}
-	items := event.Touches()
-	if len(items) == 0 {
-		return false
-	}
-	file, err := c.bundleFrom(ctx, n, &custodyv1.GetBundleRequest{Items: [][]byte{items[0][:]}})
-	if err != nil {
-		return false
-	}
-	_, report, err := c.verifyBundle(n, file)
-	return err == nil && c.learn(report)
-}
-
 // Checkpoints are heads that a node shows, signed notes. They are as it sent
 // them, and nil where it has none: whoever asks verifies them.
 type Checkpoints struct {
@@ -367,42 +350,8 @@ func (c *Client) judgeNote(ctx context.Context, n *node, raw []byte) (*checkpoin
 	}
 	verify := func(policy *checkpoint.Policy) (*checkpoint.Final, error) { return policy.Verify(note) }
 	final, _, err := c.judge(verify)
-	if errors.Is(err, checkpoint.ErrNoQuorum) && note.Origin == c.genesis.Name && c.learnPolicyBelow(ctx, n, note.Size) {
+	if errors.Is(err, checkpoint.ErrNoQuorum) && note.Origin == c.genesis.Name && c.learnPolicy(ctx, n) {
 		final, _, err = c.judge(verify)
 	}
 	return final, err
-}
-
-// policySearchMax is how many entries are looked through for an item whose
-// bundle shows the policy.
-const policySearchMax = 256
-
-// learnPolicyBelow is learnPolicy of the last event below a size that names an
-// item: a bundle is about items.
-func (c *Client) learnPolicyBelow(ctx context.Context, n *node, size uint64) bool {
-	stream, err := n.audit.Entries(ctx, &custodyv1.EntriesRequest{From: size - min(size, policySearchMax), To: size})
-	if err != nil {
-		return false
-	}
-	var found *ledger.SignedEvent
-	for {
-		response, err := stream.Recv()
-		if err != nil {
-			break // at its end too
-		}
-		for _, raw := range response.Entries {
-			entry, err := ledger.DecodeEntry(raw)
-			if err != nil || entry.Kind != ledger.KindEvent {
-				continue
-			}
-			event, rejection := ledger.DecodeEvent(c.genesis.RulesVersion, entry.Signed)
-			if rejection != nil {
-				continue
-			}
-			if len(event.Touches()) > 0 {
-				found = &entry.Signed
-			}
-		}
-	}
-	return found != nil && c.learnPolicy(ctx, n, *found)
 }

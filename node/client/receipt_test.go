@@ -208,7 +208,11 @@ func TestLiesAboutReceipts(t *testing.T) {
 		}
 	}
 	state := func(change func(*custodyv1.GetReceiptResponse)) func(proto.Message) {
-		return func(m proto.Message) { change(m.(*custodyv1.GetReceiptResponse)) }
+		return func(m proto.Message) {
+			if m, ok := m.(*custodyv1.GetReceiptResponse); ok {
+				change(m)
+			}
+		}
 	}
 	checkpointed := func(note []byte) func(proto.Message) {
 		return func(m proto.Message) {
@@ -341,8 +345,43 @@ func TestPolicyIsLearnt(t *testing.T) {
 	if final, _, err := w.Client(nil, server).Final(t.Context()); err != nil || final.Size != size {
 		t.Errorf("%v, %v", final, err)
 	}
-	// Without the event there is nothing to derive it from.
-	if _, err := w.Client(nil, server).ReceiptState(t.Context(), client.ReceiptQuery{Event: signed.ID()}); !errors.Is(err, client.ErrTampered) {
-		t.Errorf("without the event: %v", err)
+	if state, err := w.Client(nil, server).ReceiptState(t.Context(), client.ReceiptQuery{Event: signed.ID()}); err != nil || state.Proof == nil {
+		t.Errorf("without the event: %+v, %v", state, err)
+	}
+	fresh := w.Client(nil, server)
+	file, report, err := fresh.PolicyBundle(t.Context())
+	if err != nil || len(report.Policies) != 2 || len(report.Items) != 0 || report.Checkpoint.Size != size {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if _, err := fresh.VerifyProof(state.Proof.Text, signed); err != nil {
+		t.Errorf("the client has not learnt the policy that it gave: %v", err)
+	}
+	if len(file) > 8<<10 {
+		t.Errorf("the policy alone takes %d bytes", len(file))
+	}
+}
+
+// TestPolicyProofOfALiar: a node cannot teach a client a policy that does not follow
+// from the genesis.
+func TestPolicyProofOfALiar(t *testing.T) {
+	w := apitest.New(t)
+	w.Rekey(0)
+	w.Record(w.Register(w.Dealer()))
+	w.Finalize(0, 1)
+	c, l := startLiar(t, w)
+	l.tells(func(m proto.Message) {
+		if r, ok := m.(*custodyv1.GetPolicyProofResponse); ok {
+			r.Chunk[len(r.Chunk)/2] ^= 1
+		}
+	})
+	if _, _, err := c.PolicyBundle(t.Context()); !errors.Is(err, client.ErrTampered) {
+		t.Errorf("a flipped bit: %v", err)
+	}
+	if _, _, err := c.Final(t.Context()); !errors.Is(err, client.ErrTampered) {
+		t.Errorf("a final checkpoint of a policy that could not be learnt: %v", err)
+	}
+	l.tells(func(proto.Message) {})
+	if _, _, err := c.Final(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

@@ -103,6 +103,11 @@ func (l *liar) Entries(r *custodyv1.EntriesRequest, stream custodyv1.AuditServic
 	return relay(l, inner, err, stream.Send)
 }
 
+func (l *liar) GetPolicyProof(r *custodyv1.GetPolicyProofRequest, stream custodyv1.AuditService_GetPolicyProofServer) error {
+	inner, err := l.audit.GetPolicyProof(stream.Context(), r)
+	return relay(l, inner, err, stream.Send)
+}
+
 func relay[A any](l *liar, inner grpc.ServerStreamingClient[A], err error, send func(*A) error) error {
 	lie := *l.lie.Load() // a stream that nobody reads any more tells no later one's
 	for err == nil {

@@ -310,6 +310,86 @@ func (x *GetPolicyResponse) GetReadAt() *ReadAt {
 	return nil
 }
 
+type GetPolicyProofRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPolicyProofRequest) Reset() {
+	*x = GetPolicyProofRequest{}
+	mi := &file_custody_v1_audit_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPolicyProofRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPolicyProofRequest) ProtoMessage() {}
+
+func (x *GetPolicyProofRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_audit_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPolicyProofRequest.ProtoReflect.Descriptor instead.
+func (*GetPolicyProofRequest) Descriptor() ([]byte, []int) {
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{5}
+}
+
+type GetPolicyProofResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chunk         []byte                 `protobuf:"bytes,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPolicyProofResponse) Reset() {
+	*x = GetPolicyProofResponse{}
+	mi := &file_custody_v1_audit_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPolicyProofResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPolicyProofResponse) ProtoMessage() {}
+
+func (x *GetPolicyProofResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_custody_v1_audit_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPolicyProofResponse.ProtoReflect.Descriptor instead.
+func (*GetPolicyProofResponse) Descriptor() ([]byte, []int) {
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetPolicyProofResponse) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
 type PolicyNode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Association   string                 `protobuf:"bytes,1,opt,name=association,proto3" json:"association,omitempty"`
@@ -320,7 +400,7 @@ type PolicyNode struct {
 
 func (x *PolicyNode) Reset() {
 	*x = PolicyNode{}
-	mi := &file_custody_v1_audit_proto_msgTypes[5]
+	mi := &file_custody_v1_audit_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -332,7 +412,7 @@ func (x *PolicyNode) String() string {
 func (*PolicyNode) ProtoMessage() {}
 
 func (x *PolicyNode) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[5]
+	mi := &file_custody_v1_audit_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -345,7 +425,7 @@ func (x *PolicyNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyNode.ProtoReflect.Descriptor instead.
 func (*PolicyNode) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{5}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PolicyNode) GetAssociation() string {
@@ -375,7 +455,7 @@ type PolicyProposal struct {
 
 func (x *PolicyProposal) Reset() {
 	*x = PolicyProposal{}
-	mi := &file_custody_v1_audit_proto_msgTypes[6]
+	mi := &file_custody_v1_audit_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +467,7 @@ func (x *PolicyProposal) String() string {
 func (*PolicyProposal) ProtoMessage() {}
 
 func (x *PolicyProposal) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[6]
+	mi := &file_custody_v1_audit_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +480,7 @@ func (x *PolicyProposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyProposal.ProtoReflect.Descriptor instead.
 func (*PolicyProposal) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{6}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PolicyProposal) GetEventId() []byte {
@@ -450,7 +530,7 @@ type TreeHead struct {
 
 func (x *TreeHead) Reset() {
 	*x = TreeHead{}
-	mi := &file_custody_v1_audit_proto_msgTypes[7]
+	mi := &file_custody_v1_audit_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -462,7 +542,7 @@ func (x *TreeHead) String() string {
 func (*TreeHead) ProtoMessage() {}
 
 func (x *TreeHead) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[7]
+	mi := &file_custody_v1_audit_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -475,7 +555,7 @@ func (x *TreeHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TreeHead.ProtoReflect.Descriptor instead.
 func (*TreeHead) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{7}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TreeHead) GetSize() uint64 {
@@ -508,7 +588,7 @@ type GetTreeHeadResponse struct {
 
 func (x *GetTreeHeadResponse) Reset() {
 	*x = GetTreeHeadResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[8]
+	mi := &file_custody_v1_audit_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +600,7 @@ func (x *GetTreeHeadResponse) String() string {
 func (*GetTreeHeadResponse) ProtoMessage() {}
 
 func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[8]
+	mi := &file_custody_v1_audit_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +613,7 @@ func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTreeHeadResponse.ProtoReflect.Descriptor instead.
 func (*GetTreeHeadResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{8}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetTreeHeadResponse) GetHead() *TreeHead {
@@ -553,7 +633,7 @@ type EntriesRequest struct {
 
 func (x *EntriesRequest) Reset() {
 	*x = EntriesRequest{}
-	mi := &file_custody_v1_audit_proto_msgTypes[9]
+	mi := &file_custody_v1_audit_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -565,7 +645,7 @@ func (x *EntriesRequest) String() string {
 func (*EntriesRequest) ProtoMessage() {}
 
 func (x *EntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[9]
+	mi := &file_custody_v1_audit_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -578,7 +658,7 @@ func (x *EntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntriesRequest.ProtoReflect.Descriptor instead.
 func (*EntriesRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{9}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EntriesRequest) GetFrom() uint64 {
@@ -605,7 +685,7 @@ type EntriesResponse struct {
 
 func (x *EntriesResponse) Reset() {
 	*x = EntriesResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[10]
+	mi := &file_custody_v1_audit_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +697,7 @@ func (x *EntriesResponse) String() string {
 func (*EntriesResponse) ProtoMessage() {}
 
 func (x *EntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[10]
+	mi := &file_custody_v1_audit_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +710,7 @@ func (x *EntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntriesResponse.ProtoReflect.Descriptor instead.
 func (*EntriesResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{10}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *EntriesResponse) GetFrom() uint64 {
@@ -657,7 +737,7 @@ type GetInclusionProofRequest struct {
 
 func (x *GetInclusionProofRequest) Reset() {
 	*x = GetInclusionProofRequest{}
-	mi := &file_custody_v1_audit_proto_msgTypes[11]
+	mi := &file_custody_v1_audit_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +749,7 @@ func (x *GetInclusionProofRequest) String() string {
 func (*GetInclusionProofRequest) ProtoMessage() {}
 
 func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[11]
+	mi := &file_custody_v1_audit_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +762,7 @@ func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionProofRequest.ProtoReflect.Descriptor instead.
 func (*GetInclusionProofRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{11}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetInclusionProofRequest) GetIndex() uint64 {
@@ -712,7 +792,7 @@ type GetInclusionProofResponse struct {
 
 func (x *GetInclusionProofResponse) Reset() {
 	*x = GetInclusionProofResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[12]
+	mi := &file_custody_v1_audit_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -724,7 +804,7 @@ func (x *GetInclusionProofResponse) String() string {
 func (*GetInclusionProofResponse) ProtoMessage() {}
 
 func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[12]
+	mi := &file_custody_v1_audit_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -737,7 +817,7 @@ func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionProofResponse.ProtoReflect.Descriptor instead.
 func (*GetInclusionProofResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{12}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetInclusionProofResponse) GetIndex() uint64 {
@@ -785,7 +865,7 @@ type GetConsistencyProofRequest struct {
 
 func (x *GetConsistencyProofRequest) Reset() {
 	*x = GetConsistencyProofRequest{}
-	mi := &file_custody_v1_audit_proto_msgTypes[13]
+	mi := &file_custody_v1_audit_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +877,7 @@ func (x *GetConsistencyProofRequest) String() string {
 func (*GetConsistencyProofRequest) ProtoMessage() {}
 
 func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[13]
+	mi := &file_custody_v1_audit_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +890,7 @@ func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyProofRequest.ProtoReflect.Descriptor instead.
 func (*GetConsistencyProofRequest) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{13}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetConsistencyProofRequest) GetFrom() uint64 {
@@ -840,7 +920,7 @@ type GetConsistencyProofResponse struct {
 
 func (x *GetConsistencyProofResponse) Reset() {
 	*x = GetConsistencyProofResponse{}
-	mi := &file_custody_v1_audit_proto_msgTypes[14]
+	mi := &file_custody_v1_audit_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +932,7 @@ func (x *GetConsistencyProofResponse) String() string {
 func (*GetConsistencyProofResponse) ProtoMessage() {}
 
 func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_custody_v1_audit_proto_msgTypes[14]
+	mi := &file_custody_v1_audit_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -865,7 +945,7 @@ func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyProofResponse.ProtoReflect.Descriptor instead.
 func (*GetConsistencyProofResponse) Descriptor() ([]byte, []int) {
-	return file_custody_v1_audit_proto_rawDescGZIP(), []int{14}
+	return file_custody_v1_audit_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetConsistencyProofResponse) GetFrom() uint64 {
@@ -927,7 +1007,10 @@ const file_custody_v1_audit_proto_rawDesc = "" +
 	"\tproposals\x18\x05 \x03(\v2\x1a.custody.v1.PolicyProposalR\tproposals\x124\n" +
 	"\aadopted\x18\x06 \x01(\v2\x1a.custody.v1.PolicyProposalR\aadopted\x12#\n" +
 	"\radopted_index\x18\a \x01(\x04R\fadoptedIndex\x12+\n" +
-	"\aread_at\x18\b \x01(\v2\x12.custody.v1.ReadAtR\x06readAt\"X\n" +
+	"\aread_at\x18\b \x01(\v2\x12.custody.v1.ReadAtR\x06readAt\"\x17\n" +
+	"\x15GetPolicyProofRequest\".\n" +
+	"\x16GetPolicyProofResponse\x12\x14\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk\"X\n" +
 	"\n" +
 	"PolicyNode\x12 \n" +
 	"\vassociation\x18\x01 \x01(\tR\vassociation\x12(\n" +
@@ -967,11 +1050,12 @@ const file_custody_v1_audit_proto_rawDesc = "" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\x12\x1b\n" +
 	"\troot_from\x18\x03 \x01(\fR\brootFrom\x12\x17\n" +
 	"\aroot_to\x18\x04 \x01(\fR\x06rootTo\x12\x14\n" +
-	"\x05proof\x18\x05 \x03(\fR\x05proof2\x8e\x04\n" +
+	"\x05proof\x18\x05 \x03(\fR\x05proof2\xe9\x04\n" +
 	"\fAuditService\x12N\n" +
 	"\vGetTreeHead\x12\x1e.custody.v1.GetTreeHeadRequest\x1a\x1f.custody.v1.GetTreeHeadResponse\x12T\n" +
 	"\rGetCheckpoint\x12 .custody.v1.GetCheckpointRequest\x1a!.custody.v1.GetCheckpointResponse\x12H\n" +
-	"\tGetPolicy\x12\x1c.custody.v1.GetPolicyRequest\x1a\x1d.custody.v1.GetPolicyResponse\x12D\n" +
+	"\tGetPolicy\x12\x1c.custody.v1.GetPolicyRequest\x1a\x1d.custody.v1.GetPolicyResponse\x12Y\n" +
+	"\x0eGetPolicyProof\x12!.custody.v1.GetPolicyProofRequest\x1a\".custody.v1.GetPolicyProofResponse0\x01\x12D\n" +
 	"\aEntries\x12\x1a.custody.v1.EntriesRequest\x1a\x1b.custody.v1.EntriesResponse0\x01\x12`\n" +
 	"\x11GetInclusionProof\x12$.custody.v1.GetInclusionProofRequest\x1a%.custody.v1.GetInclusionProofResponse\x12f\n" +
 	"\x13GetConsistencyProof\x12&.custody.v1.GetConsistencyProofRequest\x1a'.custody.v1.GetConsistencyProofResponseBCZAgithub.com/custodyledger/custodyledger/proto/custody/v1;custodyv1b\x06proto3"
@@ -988,51 +1072,55 @@ func file_custody_v1_audit_proto_rawDescGZIP() []byte {
 	return file_custody_v1_audit_proto_rawDescData
 }
 
-var file_custody_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_custody_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_custody_v1_audit_proto_goTypes = []any{
 	(*GetTreeHeadRequest)(nil),          // 0: custody.v1.GetTreeHeadRequest
 	(*GetCheckpointRequest)(nil),        // 1: custody.v1.GetCheckpointRequest
 	(*GetCheckpointResponse)(nil),       // 2: custody.v1.GetCheckpointResponse
 	(*GetPolicyRequest)(nil),            // 3: custody.v1.GetPolicyRequest
 	(*GetPolicyResponse)(nil),           // 4: custody.v1.GetPolicyResponse
-	(*PolicyNode)(nil),                  // 5: custody.v1.PolicyNode
-	(*PolicyProposal)(nil),              // 6: custody.v1.PolicyProposal
-	(*TreeHead)(nil),                    // 7: custody.v1.TreeHead
-	(*GetTreeHeadResponse)(nil),         // 8: custody.v1.GetTreeHeadResponse
-	(*EntriesRequest)(nil),              // 9: custody.v1.EntriesRequest
-	(*EntriesResponse)(nil),             // 10: custody.v1.EntriesResponse
-	(*GetInclusionProofRequest)(nil),    // 11: custody.v1.GetInclusionProofRequest
-	(*GetInclusionProofResponse)(nil),   // 12: custody.v1.GetInclusionProofResponse
-	(*GetConsistencyProofRequest)(nil),  // 13: custody.v1.GetConsistencyProofRequest
-	(*GetConsistencyProofResponse)(nil), // 14: custody.v1.GetConsistencyProofResponse
-	(*Consistency)(nil),                 // 15: custody.v1.Consistency
-	(*ReadAt)(nil),                      // 16: custody.v1.ReadAt
-	(*NodeKeys)(nil),                    // 17: custody.v1.NodeKeys
+	(*GetPolicyProofRequest)(nil),       // 5: custody.v1.GetPolicyProofRequest
+	(*GetPolicyProofResponse)(nil),      // 6: custody.v1.GetPolicyProofResponse
+	(*PolicyNode)(nil),                  // 7: custody.v1.PolicyNode
+	(*PolicyProposal)(nil),              // 8: custody.v1.PolicyProposal
+	(*TreeHead)(nil),                    // 9: custody.v1.TreeHead
+	(*GetTreeHeadResponse)(nil),         // 10: custody.v1.GetTreeHeadResponse
+	(*EntriesRequest)(nil),              // 11: custody.v1.EntriesRequest
+	(*EntriesResponse)(nil),             // 12: custody.v1.EntriesResponse
+	(*GetInclusionProofRequest)(nil),    // 13: custody.v1.GetInclusionProofRequest
+	(*GetInclusionProofResponse)(nil),   // 14: custody.v1.GetInclusionProofResponse
+	(*GetConsistencyProofRequest)(nil),  // 15: custody.v1.GetConsistencyProofRequest
+	(*GetConsistencyProofResponse)(nil), // 16: custody.v1.GetConsistencyProofResponse
+	(*Consistency)(nil),                 // 17: custody.v1.Consistency
+	(*ReadAt)(nil),                      // 18: custody.v1.ReadAt
+	(*NodeKeys)(nil),                    // 19: custody.v1.NodeKeys
 }
 var file_custody_v1_audit_proto_depIdxs = []int32{
-	15, // 0: custody.v1.GetTreeHeadRequest.consistency:type_name -> custody.v1.Consistency
-	15, // 1: custody.v1.GetPolicyRequest.consistency:type_name -> custody.v1.Consistency
-	5,  // 2: custody.v1.GetPolicyResponse.nodes:type_name -> custody.v1.PolicyNode
-	6,  // 3: custody.v1.GetPolicyResponse.proposals:type_name -> custody.v1.PolicyProposal
-	6,  // 4: custody.v1.GetPolicyResponse.adopted:type_name -> custody.v1.PolicyProposal
-	16, // 5: custody.v1.GetPolicyResponse.read_at:type_name -> custody.v1.ReadAt
-	17, // 6: custody.v1.PolicyNode.keys:type_name -> custody.v1.NodeKeys
-	17, // 7: custody.v1.PolicyProposal.node:type_name -> custody.v1.NodeKeys
-	7,  // 8: custody.v1.GetTreeHeadResponse.head:type_name -> custody.v1.TreeHead
+	17, // 0: custody.v1.GetTreeHeadRequest.consistency:type_name -> custody.v1.Consistency
+	17, // 1: custody.v1.GetPolicyRequest.consistency:type_name -> custody.v1.Consistency
+	7,  // 2: custody.v1.GetPolicyResponse.nodes:type_name -> custody.v1.PolicyNode
+	8,  // 3: custody.v1.GetPolicyResponse.proposals:type_name -> custody.v1.PolicyProposal
+	8,  // 4: custody.v1.GetPolicyResponse.adopted:type_name -> custody.v1.PolicyProposal
+	18, // 5: custody.v1.GetPolicyResponse.read_at:type_name -> custody.v1.ReadAt
+	19, // 6: custody.v1.PolicyNode.keys:type_name -> custody.v1.NodeKeys
+	19, // 7: custody.v1.PolicyProposal.node:type_name -> custody.v1.NodeKeys
+	9,  // 8: custody.v1.GetTreeHeadResponse.head:type_name -> custody.v1.TreeHead
 	0,  // 9: custody.v1.AuditService.GetTreeHead:input_type -> custody.v1.GetTreeHeadRequest
 	1,  // 10: custody.v1.AuditService.GetCheckpoint:input_type -> custody.v1.GetCheckpointRequest
 	3,  // 11: custody.v1.AuditService.GetPolicy:input_type -> custody.v1.GetPolicyRequest
-	9,  // 12: custody.v1.AuditService.Entries:input_type -> custody.v1.EntriesRequest
-	11, // 13: custody.v1.AuditService.GetInclusionProof:input_type -> custody.v1.GetInclusionProofRequest
-	13, // 14: custody.v1.AuditService.GetConsistencyProof:input_type -> custody.v1.GetConsistencyProofRequest
-	8,  // 15: custody.v1.AuditService.GetTreeHead:output_type -> custody.v1.GetTreeHeadResponse
-	2,  // 16: custody.v1.AuditService.GetCheckpoint:output_type -> custody.v1.GetCheckpointResponse
-	4,  // 17: custody.v1.AuditService.GetPolicy:output_type -> custody.v1.GetPolicyResponse
-	10, // 18: custody.v1.AuditService.Entries:output_type -> custody.v1.EntriesResponse
-	12, // 19: custody.v1.AuditService.GetInclusionProof:output_type -> custody.v1.GetInclusionProofResponse
-	14, // 20: custody.v1.AuditService.GetConsistencyProof:output_type -> custody.v1.GetConsistencyProofResponse
-	15, // [15:21] is the sub-list for method output_type
-	9,  // [9:15] is the sub-list for method input_type
+	5,  // 12: custody.v1.AuditService.GetPolicyProof:input_type -> custody.v1.GetPolicyProofRequest
+	11, // 13: custody.v1.AuditService.Entries:input_type -> custody.v1.EntriesRequest
+	13, // 14: custody.v1.AuditService.GetInclusionProof:input_type -> custody.v1.GetInclusionProofRequest
+	15, // 15: custody.v1.AuditService.GetConsistencyProof:input_type -> custody.v1.GetConsistencyProofRequest
+	10, // 16: custody.v1.AuditService.GetTreeHead:output_type -> custody.v1.GetTreeHeadResponse
+	2,  // 17: custody.v1.AuditService.GetCheckpoint:output_type -> custody.v1.GetCheckpointResponse
+	4,  // 18: custody.v1.AuditService.GetPolicy:output_type -> custody.v1.GetPolicyResponse
+	6,  // 19: custody.v1.AuditService.GetPolicyProof:output_type -> custody.v1.GetPolicyProofResponse
+	12, // 20: custody.v1.AuditService.Entries:output_type -> custody.v1.EntriesResponse
+	14, // 21: custody.v1.AuditService.GetInclusionProof:output_type -> custody.v1.GetInclusionProofResponse
+	16, // 22: custody.v1.AuditService.GetConsistencyProof:output_type -> custody.v1.GetConsistencyProofResponse
+	16, // [16:23] is the sub-list for method output_type
+	9,  // [9:16] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
 	9,  // [9:9] is the sub-list for extension extendee
 	0,  // [0:9] is the sub-list for field type_name
@@ -1051,7 +1139,7 @@ func file_custody_v1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_custody_v1_audit_proto_rawDesc), len(file_custody_v1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

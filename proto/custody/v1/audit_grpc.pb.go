@@ -24,6 +24,7 @@ const (
 	AuditService_GetTreeHead_FullMethodName         = "/custody.v1.AuditService/GetTreeHead"
 	AuditService_GetCheckpoint_FullMethodName       = "/custody.v1.AuditService/GetCheckpoint"
 	AuditService_GetPolicy_FullMethodName           = "/custody.v1.AuditService/GetPolicy"
+	AuditService_GetPolicyProof_FullMethodName      = "/custody.v1.AuditService/GetPolicyProof"
 	AuditService_Entries_FullMethodName             = "/custody.v1.AuditService/Entries"
 	AuditService_GetInclusionProof_FullMethodName   = "/custody.v1.AuditService/GetInclusionProof"
 	AuditService_GetConsistencyProof_FullMethodName = "/custody.v1.AuditService/GetConsistencyProof"
@@ -43,6 +44,9 @@ type AuditServiceClient interface {
 	// GetPolicy answers whose signatures make a checkpoint final, and what is
 	// proposed to follow. The log proves it: see the governance entries.
 	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
+	// GetPolicyProof streams a bundle without items, which proves the policy in force
+	// at the last final checkpoint to whoever has the genesis or an older policy.
+	GetPolicyProof(ctx context.Context, in *GetPolicyProofRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetPolicyProofResponse], error)
 	// Entries streams entries [from, to) in order, in batches.
 	Entries(ctx context.Context, in *EntriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[EntriesResponse], error)
 	// GetInclusionProof proves that a leaf stands at an index under the root of a size.
@@ -89,9 +93,28 @@ func (c *auditServiceClient) GetPolicy(ctx context.Context, in *GetPolicyRequest
 	return out, nil
 }
 
+func (c *auditServiceClient) GetPolicyProof(ctx context.Context, in *GetPolicyProofRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetPolicyProofResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AuditService_ServiceDesc.Streams[0], AuditService_GetPolicyProof_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[GetPolicyProofRequest, GetPolicyProofResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AuditService_GetPolicyProofClient = grpc.ServerStreamingClient[GetPolicyProofResponse]
+
 func (c *auditServiceClient) Entries(ctx context.Context, in *EntriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[EntriesResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &AuditService_ServiceDesc.Streams[0], AuditService_Entries_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &AuditService_ServiceDesc.Streams[1], AuditService_Entries_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +165,9 @@ type AuditServiceServer interface {
 	// GetPolicy answers whose signatures make a checkpoint final, and what is
 	// proposed to follow. The log proves it: see the governance entries.
 	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
+	// GetPolicyProof streams a bundle without items, which proves the policy in force
+	// at the last final checkpoint to whoever has the genesis or an older policy.
+	GetPolicyProof(*GetPolicyProofRequest, grpc.ServerStreamingServer[GetPolicyProofResponse]) error
 	// Entries streams entries [from, to) in order, in batches.
 	Entries(*EntriesRequest, grpc.ServerStreamingServer[EntriesResponse]) error
 	// GetInclusionProof proves that a leaf stands at an index under the root of a size.
@@ -166,6 +192,9 @@ func (UnimplementedAuditServiceServer) GetCheckpoint(context.Context, *GetCheckp
 }
 func (UnimplementedAuditServiceServer) GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPolicy not implemented")
+}
+func (UnimplementedAuditServiceServer) GetPolicyProof(*GetPolicyProofRequest, grpc.ServerStreamingServer[GetPolicyProofResponse]) error {
+	return status.Error(codes.Unimplemented, "method GetPolicyProof not implemented")
 }
 func (UnimplementedAuditServiceServer) Entries(*EntriesRequest, grpc.ServerStreamingServer[EntriesResponse]) error {
 	return status.Error(codes.Unimplemented, "method Entries not implemented")
@@ -251,6 +280,17 @@ func _AuditService_GetPolicy_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AuditService_GetPolicyProof_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(GetPolicyProofRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AuditServiceServer).GetPolicyProof(m, &grpc.GenericServerStream[GetPolicyProofRequest, GetPolicyProofResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AuditService_GetPolicyProofServer = grpc.ServerStreamingServer[GetPolicyProofResponse]
+
 func _AuditService_Entries_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(EntriesRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -327,6 +367,11 @@ var AuditService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "GetPolicyProof",
+			Handler:       _AuditService_GetPolicyProof_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "Entries",
 			Handler:       _AuditService_Entries_Handler,
