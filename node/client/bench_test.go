@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/custodyledger/custodyledger/ledger"
@@ -80,4 +81,42 @@ func BenchmarkGetItem(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkEntries reads a whole ledger from a node as an audit does: the store, gRPC and TLS on both sides, in one
+// process.
+func BenchmarkEntries(b *testing.B) {
+	const entries = 20_000
+	w := apitest.New(b)
+	c := w.Client(nil, w.Serve(0, w.Backend, nil))
+	dealer := w.Dealer()
+	for range entries / 500 {
+		events := make([]ledger.SignedEvent, 500)
+		for i := range events {
+			events[i] = w.Register(dealer)
+		}
+		w.Record(events...)
+	}
+	var before, after syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
+		b.Fatal(err)
+	}
+	read, bytes := 0, 0
+	b.ReportAllocs()
+	b.ResetTimer()
+	for b.Loop() {
+		err := c.Entries(b.Context(), 0, 0, func(_ uint64, entry []byte) error {
+			read, bytes = read+1, bytes+len(entry)
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &after); err != nil {
+		b.Fatal(err)
+	}
+	used := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+	b.ReportMetric(float64(used)/float64(read), "cpu-ns/entry")
+	b.ReportMetric(float64(bytes)/float64(read), "bytes/entry")
 }
