@@ -35,6 +35,7 @@ was there before is touched. The nodes run the custodyd that lies beside this pr
 	flags.DurationVar(&config.Round, "round", 2*time.Second, "how long one measurement lasts")
 	flags.StringVar(&config.Plain, "plain", "", "also measure what cosigning and signed proposals cost, against this custodyd built with -tags plain (`file`)")
 	flags.StringVar(&jsonPath, "json", "", "also write the figures as JSON to this `file`")
+	cmd.AddCommand(a.growthCommand())
 	return cmd
 }
 

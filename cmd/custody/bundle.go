@@ -23,28 +23,42 @@ type bundleWritten struct {
 	Bytes      int      `json:"bytes"`
 	Items      []string `json:"items"`
 	Size       uint64   `json:"size"`
-	LedgerTime uint64   `json:"ledger_time_ms"`
+	LedgerTime uint64   `json:"ledger_time_ms,omitempty"`
 }
 
 func (r *bundleWritten) Text(w io.Writer) {
+	if len(r.Items) == 0 {
+		fmt.Fprintf(w, "%s: %d bytes prove the policy in force up to entry %d.\n", r.File, r.Bytes, r.Size-1)
+		return
+	}
 	fmt.Fprintf(w, "%s: %d bytes prove %d items up to entry %d.\n", r.File, r.Bytes, len(r.Items), r.Size-1)
 	fmt.Fprintf(w, "  whoever has it and the ledger's policy ('custody policy') runs 'custody verify %s', without any node.\n", r.File)
 }
 
 func (a *app) bundleCommand() *cobra.Command {
 	var out, list, offer string
-	var asJSON bool
+	var asJSON, governance bool
 	cmd := &cobra.Command{
 		Use:   "bundle ITEM... -o FILE",
 		Short: "Fetch one file that proves items to anybody, without any node",
 		Long: `Fetch one file that proves items to anybody, without any node: every event on
 them back to their registration, every party and key behind these, and what
-several associations state about them now.`,
+several associations state about them now.
+
+With --governance the file is about no item: it shows how the keys and the quorum of the
+associations changed since the founding, for 'custody policy --bundle' and 'custody
+verify --bundle'.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asJSON {
 				a.output = "json"
 			}
-			items, err := bundleItems(cmd, args, list, offer)
+			var items []ledger.ItemID
+			var err error
+			if !governance {
+				items, err = bundleItems(cmd, args, list, offer)
+			} else if len(args) > 0 || list != "" || offer != "" {
+				err = usage(cmd, "--governance is about no item")
+			}
 			if err != nil {
 				return err
 			}
@@ -58,9 +72,12 @@ several associations state about them now.`,
 			defer c.Close()
 			var file []byte
 			var report *bundle.Report
-			if offer == "" {
+			switch {
+			case governance:
+				file, report, err = c.PolicyBundle(cmd.Context())
+			case offer == "":
 				file, report, err = c.Bundle(cmd.Context(), items...)
-			} else {
+			default:
 				id, parseErr := ledger.ParseEventID(offer)
 				if parseErr != nil {
 					return parseErr
@@ -86,6 +103,7 @@ several associations state about them now.`,
 	cmd.Flags().StringVarP(&out, "output", "o", "", "`file` to write; it must not exist yet")
 	cmd.Flags().StringVar(&list, "list", "", "`file` with one item id on a line")
 	cmd.Flags().StringVar(&offer, "offer", "", "`event` id of an offer: its item, or the items of all offers of its group")
+	cmd.Flags().BoolVar(&governance, "governance", false, "no item: the changes of the policy alone")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "say in JSON what was written")
 	return cmd
 }

@@ -61,14 +61,6 @@ func (a *app) proven(cmd *cobra.Command, items []string, from proofOf) ([]byte, 
 	return file, g, err
 }
 
-// bundle gives what bundles are held against.
-func (t trusted) bundle() (bundle.Trust, error) {
-	if t.genesis != nil {
-		return bundle.TrustGenesis(t.genesis)
-	}
-	return bundle.TrustPolicy(t.policy)
-}
-
 func parseItems(items []string) ([]ledger.ItemID, error) {
 	var ids []ledger.ItemID
 	for _, text := range items {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -21,60 +20,20 @@ import (
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
-// notProven is the error of a file that does not verify.
-func notProven(path string, err error) error {
-	if errors.Is(err, evidence.ErrTrust) {
-		return &coded{
-			error: fmt.Errorf("%s cannot be judged: %w", path, err), code: exitTampered,
-			hint: "Hold it against the genesis of the ledger: --genesis FILE, without --policy.",
-		}
-	}
-	return &coded{
-		error: fmt.Errorf("%s does not verify: %w", path, err), code: exitTampered,
-		hint: "It proves nothing. Keep the file and ask whoever gave it to you.",
-	}
-}
-
-// trusted is what somebody verifies with: a policy file, or the genesis.
-type trusted struct {
-	policy  *checkpoint.Policy
-	genesis []byte // nil with a policy file
-}
-
-// trusted reads the policy file, or the genesis if there is none.
-func (a *app) trusted(policyPath string) (trusted, error) {
-	if policyPath != "" {
-		b, err := readLimited(policyPath, checkpoint.PolicyBytesMax)
-		if err != nil {
-			return trusted{}, fmt.Errorf("policy: %w", err)
-		}
-		policy, err := checkpoint.ParsePolicy(b)
-		if err != nil {
-			return trusted{}, fmt.Errorf("policy %s: %w", policyPath, err)
-		}
-		if policy.Origin() == "" {
-			return trusted{}, fmt.Errorf("policy %s names no log, and would trust any", policyPath)
-		}
-		return trusted{policy: policy}, nil
-	}
-	if a.genesisPath == "" {
-		return trusted{}, fmt.Errorf("nothing to verify with: say --policy FILE, or --genesis FILE or %s", genesisVariable)
-	}
-	file, genesis, err := a.genesis()
-	if err != nil {
-		return trusted{}, err
-	}
-	return trusted{policy: genesis.Policy().Checkpoint(), genesis: file}, nil
-}
-
 func (a *app) verifyCommand() *cobra.Command {
-	var policyPath, eventPath string
+	var policyPath, bundlePath, eventPath string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Verify a bundle, an evidence file, a disclosed value or a proof of an event, without any node",
 		Long: `Verify a bundle, an evidence file, a disclosed private value, or a .tlog-proof of an
 event, without any node. The content of the file says which it is. It is held against a policy file
-('custody policy' prints one), or against the genesis of the ledger.`,
+('custody policy' prints one), or against the genesis of the ledger.
+
+The keys of the associations may have changed since. A bundle shows that by itself. For
+the other files give --bundle too: any bundle of the ledger that is newer than the last
+change, such as 'custody bundle --governance -o FILE' writes. It is verified first, and leads
+from the genesis or the policy file to the policy that was in force at the file's
+checkpoint.`,
 		Args: arguments("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := readLimited(args[0], bundle.BytesMax)
@@ -82,6 +41,9 @@ event, without any node. The content of the file says which it is. It is held ag
 				return err
 			}
 			trust, err := a.trusted(policyPath)
+			if err == nil && bundlePath != "" {
+				trust, err = trust.led(bundlePath)
+			}
 			if err != nil {
 				return err
 			}
@@ -110,12 +72,13 @@ event, without any node. The content of the file says which it is. It is held ag
 				return notProven(args[0], fmt.Errorf("it is neither a bundle, nor evidence, nor a proof: it begins with %.20q", file[:min(len(file), 20)]))
 			}
 			if err != nil {
-				return notProven(args[0], err)
+				return trust.notProven(args[0], err)
 			}
 			return a.print(r)
 		},
 	}
 	cmd.Flags().StringVar(&policyPath, "policy", "", "policy `file` of the ledger; default: the policy of the genesis")
+	cmd.Flags().StringVar(&bundlePath, "bundle", "", "bundle `file` of the ledger that shows how its policy changed")
 	cmd.Flags().StringVar(&eventPath, "event", "", "for a proof: `file` with the signed event (a SignedEvent message), or its entry as 'custody history -o json' prints it")
 	return cmd
 }
@@ -175,13 +138,7 @@ type holderSpan struct {
 }
 
 func verifyBundle(file []byte, trust trusted) (result, error) {
-	var with bundle.Trust
-	var err error
-	if trust.genesis != nil {
-		with, err = bundle.TrustGenesis(trust.genesis)
-	} else {
-		with, err = bundle.TrustPolicy(trust.policy)
-	}
+	with, err := trust.bundle()
 	if err != nil {
 		return nil, err
 	}
@@ -256,6 +213,10 @@ func newProvenItem(b *bundle.Report, i bundle.Item) (provenItem, error) {
 
 // conclude says what is proven and what is not, in sentences.
 func (r *bundleReport) conclude(b *bundle.Report) {
+	if len(r.Items) == 0 {
+		r.concludePolicy(b)
+		return
+	}
 	r.Proves = append(r.Proves,
 		fmt.Sprintf("%d associations of %d agree on the first %d entries of ledger %s, and have re-run its rules on them.", len(r.Cosigned), len(b.Policy.Nodes), r.Size, r.Name),
 		"Every event shown here was signed by a key that the party had then, that was permitted to do this and was not revoked.",
@@ -280,6 +241,16 @@ func (r *bundleReport) conclude(b *bundle.Report) {
 		}
 		r.NotShown = append(r.NotShown, text)
 	}
+}
+
+// concludePolicy is conclude for a bundle of the policy alone.
+func (r *bundleReport) concludePolicy(b *bundle.Report) {
+	r.Proves = append(r.Proves,
+		fmt.Sprintf("After the first %d entries of ledger %s a checkpoint is final with the signatures of %d associations of %d, by the keys that 'custody policy --bundle FILE' prints.", r.Size, r.Name, r.Quorum, len(b.Policy.Nodes)),
+		fmt.Sprintf("The policy was changed %d times up to there, each time by as many associations as the policy before asked for.", len(r.Changes)))
+	r.NotShown = append(r.NotShown,
+		fmt.Sprintf("A later change of the policy, after entry %d. Ask for a newer bundle.", r.Size-1),
+		"Anything about an item: it holds none.")
 }
 
 func (r *bundleReport) Text(w io.Writer) {
@@ -309,7 +280,9 @@ func (r *bundleReport) Text(w io.Writer) {
 			fmt.Fprintln(w, "  stated by      nobody: nothing here shows that nothing followed")
 		}
 	}
-	fmt.Fprintln(w, "\nParties")
+	if len(r.Parties) > 0 {
+		fmt.Fprintln(w, "\nParties")
+	}
 	for _, p := range r.Parties {
 		fmt.Fprintf(w, "  %s, %s in %s, admitted by entry %d, member of %s\n", p.Party, p.Role, p.Country, p.Admitted, strings.Join(p.Sponsors, ", "))
 	}
@@ -357,11 +330,9 @@ func verifyEvidence(file []byte, trust trusted) (result, error) {
 	if err != nil {
 		return nil, err
 	}
-	with := evidence.FromPolicy(trust.policy)
-	if trust.genesis != nil {
-		if with, err = evidence.FromGenesis(trust.genesis); err != nil {
-			return nil, err
-		}
+	with, err := trust.evidence()
+	if err != nil {
+		return nil, err
 	}
 	v, err := e.Verify(with)
 	if err != nil {
@@ -432,7 +403,11 @@ func verifyProof(file []byte, signed ledger.SignedEvent, entry []byte, trust tru
 	if extra, err := ledger.ReceiptExtra(entry); err != nil || !bytes.Equal(extra, proof.Extra) || decoded.Index != proof.Index {
 		return nil, fmt.Errorf("the proof is of another entry than the one with this event, entry %d", decoded.Index)
 	}
-	final, err := proof.Verify(trust.policy, merkle.LeafHash(entry))
+	policy, err := trust.judge(proof.Note)
+	if err != nil {
+		return nil, err
+	}
+	final, err := proof.Verify(policy, merkle.LeafHash(entry))
 	if err != nil {
 		return nil, fmt.Errorf("with event %s: %w; the proof may be of another event", decoded.Signed.ID(), err)
 	}

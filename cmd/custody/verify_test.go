@@ -171,3 +171,94 @@ func TestVerifyProof(t *testing.T) {
 	message[len(message)-1] ^= 1
 	custody(t, exitTampered, "verify", "--genesis", genesis, "--event", write(t, dir, "event2", message), proof)
 }
+
+// TestVerifyAfterAChangeOfKeys: proofs and evidence from before and after a change of
+// keys verify with a bundle that shows the change, and the refusal without it says so.
+func TestVerifyAfterAChangeOfKeys(t *testing.T) {
+	w := apitest.New(t)
+	server := w.Serve(0, w.Backend, func(c *api.Config) { c.Finality = w.Backend })
+	dir := t.TempDir()
+	genesis := write(t, dir, "genesis.json", w.File)
+	old := write(t, dir, "old.txt", []byte(custody(t, exitDone, "--genesis", genesis, "policy")))
+	proven := func(name string, cosigners ...int) (proof, event string) {
+		registration := w.Register(w.Dealer())
+		w.Record(registration)
+		w.Finalize(cosigners...)
+		state, err := w.Client(nil, server).ReceiptState(t.Context(), client.ReceiptQuery{Event: registration.ID(), Signed: &registration})
+		if err != nil || state.Proof == nil {
+			t.Fatalf("%v %+v", err, state)
+		}
+		message, err := proto.Marshal(&custodyv1.SignedEvent{Event: registration.Event, Signatures: registration.Signatures})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return write(t, dir, name+".tlog-proof", state.Proof.Text), write(t, dir, name+".pb", message)
+	}
+	before, beforeEvent := proven("before", 0, 1)
+	w.Rekey(0)
+	after, afterEvent := proven("after", 0, 1)
+	changes := filepath.Join(dir, "changes.bundle")
+	demands(t, custody(t, exitDone, "--genesis", genesis, "--node", server.Node+"="+server.Address, "bundle", "--governance", "-o", changes), "prove the policy in force up to entry")
+	demands(t, custody(t, exitDone, "verify", "--genesis", genesis, changes), "policy changed by entry", "The policy was changed 1 times", "it holds none")
+	today := write(t, dir, "today.txt", []byte(custody(t, exitDone, "--genesis", genesis, "policy", "--bundle", changes)))
+
+	var notes [2]*checkpoint.Note
+	for i := range notes {
+		var err error
+		if notes[i], err = checkpoint.ParseNote(w.Note(9, merkle.Hash{byte(i)}, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trust, err := evidence.FromGenesis(w.File, w.Backend.Store.Policy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := evidence.TwoHeads(trust, notes[0], notes[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	convicting := write(t, dir, "evidence.json", file)
+
+	for _, with := range [][]string{{"--genesis", genesis}, {"--policy", old}, {"--policy", today}} {
+		with = append(with, "--bundle", changes)
+		custody(t, exitDone, append([]string{"verify", "--event", beforeEvent, before}, with...)...)
+		custody(t, exitDone, append([]string{"verify", "--event", afterEvent, after}, with...)...)
+		demands(t, custody(t, exitDone, append([]string{"verify", convicting}, with...)...), "convicted      node antwerp")
+	}
+	custody(t, exitDone, "verify", "--genesis", genesis, "--event", beforeEvent, before)
+	custody(t, exitDone, "verify", "--policy", today, "--event", afterEvent, after)
+	demands(t, custody(t, exitTampered, "verify", "--genesis", genesis, "--event", afterEvent, after), "not final", "say --bundle FILE too")
+	demands(t, custody(t, exitTampered, "verify", "--genesis", genesis, convicting), "say --bundle FILE too")
+
+	// The keys that were given up judge nothing behind the handover.
+	own := write(t, dir, "own.txt", []byte(strings.Replace(custody(t, exitDone, "--genesis", genesis, "policy"), "associations 2 ", "associations 1 ", 1)))
+	demands(t, custody(t, exitLocal, "verify", "--policy", own, "--bundle", changes, "--event", afterEvent, after), "was never in force")
+	forged := forgedProof(t, w, after, 0)
+	demands(t, custody(t, exitTampered, "verify", "--genesis", genesis, "--bundle", changes, "--event", afterEvent, write(t, dir, "forged.tlog-proof", forged)), "not final", "give a newer one with --bundle")
+	custody(t, exitLocal, "verify", "--genesis", genesis, "--bundle", filepath.Join(dir, "absent"), "--event", afterEvent, after)
+	custody(t, exitTampered, "verify", "--genesis", genesis, "--bundle", old, "--event", afterEvent, after)
+	custody(t, exitLocal, "--genesis", genesis, "bundle", "--governance", ledger.ItemID{1}.String(), "-o", filepath.Join(dir, "none"))
+}
+
+// forgedProof gives a proof whose checkpoint one association signed.
+func forgedProof(t *testing.T, w *apitest.World, path string, by int) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := checkpoint.ParseProof(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	note, err := checkpoint.ParseNote(proof.Note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof.Note = w.Note(note.Size, note.Root, by)
+	return proof.Encode()
+}

@@ -47,6 +47,7 @@ var sentences = map[ledger.Reason]string{
 	ledger.EventExpired:    "The event came too late: it was to be recorded by an earlier time; nothing was recorded, so sign it again if it still holds.",
 	ledger.NotAfterTooFar:  "The event asks to be valid for more than 90 days; sign it with a shorter term.",
 	ledger.OccurredAhead:   "The event says that it happens in the future; check the clock of this computer.",
+	ledger.OccurredBehind:  "The event says that it happened before the last one on the item, or before there was an item; check the clock of this computer.",
 	ledger.ExpiryInvalid:   "The offer must end later than now and within a year; choose another --expires.",
 	ledger.MemoTermInvalid: "A memo, and nothing else, says when it ends, within five years; give --until with --mode memo only.",
 
