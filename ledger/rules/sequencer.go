@@ -5,6 +5,7 @@ import (
 
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // Sequencer turns submissions into entries: it runs the rules on each and
@@ -70,7 +71,10 @@ func (s *Sequencer) known(submission ledger.Submission) (ledger.Outcome, bool) {
 	var outcome ledger.Outcome
 	missing := 0
 	for i, candidate := range submission {
-		index, ok := s.state.EventIndex(candidate.ID)
+		index, ok := uint64(0), false
+		if !s.isNew(candidate.Event) {
+			index, ok = s.state.EventIndex(candidate.ID)
+		}
 		if !ok {
 			missing = i
 			continue
@@ -85,6 +89,23 @@ func (s *Sequencer) known(submission ledger.Submission) (ledger.Outcome, bool) {
 	}
 	return ledger.Outcome{At: missing, Rejection: ledger.RejectField(ledger.GroupMixed, "group",
 		"other events of the group are recorded already, this one is not; sign the remaining events as a new group")}, true
+}
+
+// isNew tells of most events that are new that they are, from what they are judged on
+// anyway; false says nothing. An event that was recorded is the last on the items that
+// it advanced or has others after it, so none of them stands at the event before it any
+// more; and its reference is in the state for good.
+func (s *Sequencer) isNew(event *ledger.Event) bool {
+	if len(event.Items) > 0 {
+		ref := event.Items[0]
+		item, ok := s.state.Item(ref.Item)
+		return ok && item.Last == ref.Prev
+	}
+	if body, ok := event.Body.(*custodyv1.ItemRegister); ok && len(body.Reference) > 0 {
+		_, taken := s.state.Registration(event.Party, ledger.Reference(body.Reference))
+		return !taken
+	}
+	return false
 }
 
 // step judges one event and builds its entry. It changes the state only if it

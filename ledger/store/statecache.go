@@ -12,17 +12,24 @@ const cachedMax = 8192
 // papersCachedMax is how many papers it keeps: a shipment draws on one again and again.
 const papersCachedMax = 1024
 
+// itemsCachedMax is how many items it keeps, about 400 bytes each: what was just offered
+// is accepted soon, and a story that is sent at once goes on with what it just wrote.
+const itemsCachedMax = 16_384
+
 func newStateCache() stateCache {
 	return stateCache{
+		items:   generations[ledger.ItemID, *rules.Item]{max: itemsCachedMax},
 		parties: generations[ledger.PartyID, rules.Party]{max: cachedMax},
 		keys:    generations[sign.KeyID, rules.Key]{max: cachedMax},
 		papers:  generations[rules.PaperID, rules.Paper]{max: papersCachedMax},
 	}
 }
 
-// stateCache keeps parties, keys and papers as they are after the last batch: nearly
-// every event reads the same few. It is under Store.writing.
+// stateCache keeps parties, keys, papers and the items that moved last as they are after
+// the last batch: nearly every event reads the same few. It is under Store.writing.
+// What a pointer leads to is never changed.
 type stateCache struct {
+	items   generations[ledger.ItemID, *rules.Item]
 	parties generations[ledger.PartyID, rules.Party]
 	keys    generations[sign.KeyID, rules.Key]
 	papers  generations[rules.PaperID, rules.Paper]
@@ -35,6 +42,9 @@ func (c *stateCache) put(changes rules.Changes) {
 	}
 	for _, k := range changes.Keys {
 		c.keys.put(k.Public.ID(), k)
+	}
+	for _, i := range changes.Items {
+		c.items.put(i.ID, &i)
 	}
 	for _, p := range changes.Papers {
 		c.papers.put(p.ID, p)

@@ -124,11 +124,22 @@ type applyView struct {
 	view
 	cache *stateCache
 	now   rules.PolicyState
-	items map[ledger.ItemID]rules.Item
+	items map[ledger.ItemID]*rules.Item
+	// unused are references that are not in the ledger: each is asked for twice, when
+	// an event is looked for and when it is judged.
+	unused map[registration]struct{}
+}
+
+type registration struct {
+	party     ledger.PartyID
+	reference ledger.Reference
 }
 
 func newApplyView(r reading, cache *stateCache, policy rules.PolicyState) *applyView {
-	return &applyView{view: view{reading: r}, cache: cache, now: policy, items: map[ledger.ItemID]rules.Item{}}
+	return &applyView{
+		view: view{reading: r}, cache: cache, now: policy,
+		items: map[ledger.ItemID]*rules.Item{}, unused: map[registration]struct{}{},
+	}
 }
 
 // Party implements rules.View.
@@ -158,11 +169,29 @@ func (v *applyView) Key(id sign.KeyID) (rules.Key, bool) {
 // Item implements rules.View.
 func (v *applyView) Item(id ledger.ItemID) (rules.Item, bool) {
 	if item, ok := v.items[id]; ok {
-		return item, true
+		return *item, true
+	}
+	if item, ok := v.cache.items.get(id); ok {
+		v.items[id] = item
+		return *item, true
 	}
 	item, ok := v.view.Item(id)
 	if ok {
-		v.items[id] = item
+		v.items[id] = &item
+		v.cache.items.put(id, &item)
+	}
+	return item, ok
+}
+
+// Registration implements rules.View.
+func (v *applyView) Registration(party ledger.PartyID, reference ledger.Reference) (ledger.ItemID, bool) {
+	asked := registration{party, reference}
+	if _, unused := v.unused[asked]; unused {
+		return ledger.ItemID{}, false
+	}
+	item, ok := v.view.Registration(party, reference)
+	if !ok {
+		v.unused[asked] = struct{}{}
 	}
 	return item, ok
 }
