@@ -197,7 +197,7 @@ func TestSlowIsNotHung(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemLedger()
 		m.onApply = func(uint64) { time.Sleep(300 * time.Millisecond) }
-		f := &fsm{cluster: testCluster, ledger: m, machine: m, progress: newProgress(0),
+		f := &fsm{cluster: testCluster, ledger: m, machine: m, progress: newProgress(0), durable: onDisk,
 			pointerDue: make(chan struct{}, 1), membersDue: make(chan struct{}, 1), limits: pointerLimits{entries: 1000, bytes: 1 << 30},
 			dog: watchdog{limit: 20 * time.Second, fatal: func(err error) { t.Error(err) }}, fatal: func(err error) { t.Error(err) }}
 		m.now.position = ledger.Position{Cluster: testCluster, Index: 1, Term: 2}
@@ -225,7 +225,7 @@ func TestSlowIsNotHung(t *testing.T) {
 // raft repeats entries that the ledger has applied, and a pointer taken
 // meanwhile would make a follower apply them twice.
 func TestNoPointerWhileRaftRepeats(t *testing.T) {
-	f := &fsm{cluster: testCluster, ledger: newMemLedger(), progress: newProgress(0), note: func() []byte { return nil },
+	f := &fsm{cluster: testCluster, ledger: newMemLedger(), progress: newProgress(0), durable: onDisk, note: func() []byte { return nil },
 		pointerDue: make(chan struct{}, 1), membersDue: make(chan struct{}, 1), limits: pointerLimits{entries: 1, bytes: 1},
 		dog: watchdog{limit: time.Minute, fatal: func(err error) { t.Error(err) }}, fatal: func(err error) { t.Error(err) }}
 	m := f.ledger.(*memLedger)
@@ -324,7 +324,7 @@ func TestFoundingCanBeRepeated(t *testing.T) {
 // command before the open one has no effect.
 func TestAFalseOpenStopsNobody(t *testing.T) {
 	m := newMemLedger()
-	f := &fsm{cluster: testCluster, ledger: m, machine: m, progress: newProgress(0),
+	f := &fsm{cluster: testCluster, ledger: m, machine: m, progress: newProgress(0), durable: onDisk,
 		pointerDue: make(chan struct{}, 1), membersDue: make(chan struct{}, 1), limits: pointerLimits{entries: 1000, bytes: 1 << 30},
 		dog: watchdog{limit: time.Minute, fatal: func(err error) { t.Error(err) }}, fatal: func(err error) { t.Error(err) }}
 	f.start()

@@ -30,7 +30,7 @@ var errNoted = fmt.Errorf("%w: committed, not applied yet", ErrOutcomeUnknown)
 // command. It has no effect on any node: no honest leader proposes one.
 var errUnopened = errors.New("consensus: the command comes before its cluster was opened; it has no effect")
 
-// fsm is what raft applies to. It keeps three promises.
+// fsm is what raft applies to. It keeps four promises.
 //
 //  1. A command at or below the ledger's position, or at or below the target
 //     of a catch-up, is never given to the machine again: a refused event on a
@@ -38,6 +38,7 @@ var errUnopened = errors.New("consensus: the command comes before its cluster wa
 //  2. Nothing that raft calls waits for entries to be fetched. raft calls
 //     Restore while its main loop waits; a node that waits there cannot vote.
 //  3. After the first error nothing is applied any more.
+//  4. Nothing is applied that is not on this node's disk.
 //
 // raft calls ApplyBatch, Snapshot and Restore from one goroutine. The catch-up
 // goroutine is the second user of the fields under mu.
@@ -51,7 +52,8 @@ type fsm struct {
 	limits   pointerLimits
 	note     func() []byte
 	log      *watchedLog
-	remember func(base uint64) error // writes beside the raft log what it is about to be emptied for
+	durable  func(index uint64) error // waits for an entry to be on this node's disk
+	remember func(base uint64) error  // writes beside the raft log what it is about to be emptied for
 
 	pointerDue chan struct{} // capacity 1: enough has been applied for a new pointer
 	catchUpDue chan struct{} // capacity 1: there is a target
@@ -117,6 +119,7 @@ func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 // ApplyBatch implements raft.BatchingFSM. A result is what Machine.Apply gave,
 // or an error when the entry was not applied here and now.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
+	undurable := f.durable(logs[len(logs)-1].Index)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	results := make([]any, len(logs))
@@ -127,6 +130,9 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 		if l.Type == raft.LogConfiguration {
 			signal(f.membersDue)
 		}
+	}
+	if undurable != nil {
+		f.stop(undurable)
 	}
 	if f.mode.is(modeLive) {
 		if err := f.apply(logs, results); err != nil {

@@ -23,6 +23,7 @@ type gate struct {
 	cluster [32]byte
 	check   func(term uint64, command []byte) error
 	opens   func(openCommand) error // nil: any
+	durable func() uint64           // raft index up to which this node's log is on its disk
 	logger  *slog.Logger
 	term    atomic.Pointer[func() uint64] // raft's own; nil before it has started
 
@@ -32,9 +33,9 @@ type gate struct {
 	done chan struct{}
 }
 
-func newGate(inner raft.Transport, cluster [32]byte, check func(uint64, []byte) error, opens func(openCommand) error, logger *slog.Logger) *gate {
+func newGate(inner raft.Transport, cluster [32]byte, check func(uint64, []byte) error, opens func(openCommand) error, durable func() uint64, logger *slog.Logger) *gate {
 	g := &gate{
-		inner: inner, cluster: cluster, check: check, opens: opens, logger: logger,
+		inner: inner, cluster: cluster, check: check, opens: opens, durable: durable, logger: logger,
 		out: make(chan raft.RPC), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	go g.run()
@@ -216,11 +217,34 @@ func (g *gate) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (r
 	if err != nil {
 		return nil, err
 	}
-	return newPipeline(inner), nil
+	return newPipeline(clamped{inner, g}), nil
+}
+
+// clamped is a pipeline whose requests name only commits that stand on this
+// leader's disk.
+type clamped struct {
+	raft.AppendPipeline
+	gate *gate
+}
+
+func (c clamped) AppendEntries(q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
+	return c.AppendPipeline.AppendEntries(c.gate.clamp(q), a)
+}
+
+// clamp lowers the commit index of a request to what is on this leader's disk:
+// raft counts the leader for entries whose write has not returned.
+func (g *gate) clamp(q *raft.AppendEntriesRequest) *raft.AppendEntriesRequest {
+	durable := g.durable()
+	if q.LeaderCommitIndex <= durable {
+		return q
+	}
+	lowered := *q
+	lowered.LeaderCommitIndex = durable
+	return &lowered
 }
 
 func (g *gate) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse) error {
-	return g.inner.AppendEntries(id, to, q, a)
+	return g.inner.AppendEntries(id, to, g.clamp(q), a)
 }
 
 func (g *gate) RequestVote(id raft.ServerID, to raft.ServerAddress, q *raft.RequestVoteRequest, a *raft.RequestVoteResponse) error {

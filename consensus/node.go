@@ -81,13 +81,22 @@ func (n *Node) start() (err error) {
 	writes := watchdog{limit: c.WriteTimeout, fatal: n.fatal}
 	votes := &watchedStable{inner: stable, dog: writes}
 	n.pointers = &pointerStore{cluster: c.Cluster, ledger: c.Ledger, check: c.CheckPointer, fatal: n.fatal}
-	if n.log, err = newWatchedLog(logs, writes); err != nil {
+	behind, err := newBehindLog(logs, writes)
+	if err != nil {
+		return err
+	}
+	closeLog := n.closeLog
+	n.closeLog = func() error {
+		behind.Flush() // its error ended the process
+		return closeLog()
+	}
+	if n.log, err = newWatchedLog(behind, writes); err != nil {
 		return err
 	}
 	n.fsm = &fsm{
 		cluster: c.Cluster, ledger: c.Ledger, machine: c.Machine, log: n.log,
 		dog: watchdog{limit: c.ApplyTimeout, fatal: n.fatal}, fatal: n.fatal,
-		progress: newProgress(0), note: c.FinalNote,
+		progress: newProgress(0), note: c.FinalNote, durable: behind.WaitDurable,
 		limits:     pointerLimits{entries: c.PointerEntries, bytes: c.PointerBytes},
 		pointerDue: make(chan struct{}, 1), catchUpDue: make(chan struct{}, 1), membersDue: make(chan struct{}, 1),
 	}
@@ -98,7 +107,7 @@ func (n *Node) start() (err error) {
 	if trans == nil {
 		trans = c.Peers.raftTransport(c.Server, c.Cluster, n.logger)
 	}
-	n.gate = newGate(trans, c.Cluster, c.CheckCommand, n.fsm.mayOpen, n.logger)
+	n.gate = newGate(trans, c.Cluster, c.CheckCommand, n.fsm.mayOpen, behind.Durable, n.logger)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.gate.close())
@@ -112,6 +121,8 @@ func (n *Node) start() (err error) {
 	if n.raft, err = raft.NewRaft(c.raftConfig(), n.fsm, n.log, votes, n.pointers, n.gate); err != nil {
 		return fmt.Errorf("consensus: start raft: %w", err)
 	}
+	leads := func() bool { return n.raft.State() == raft.Leader }
+	behind.leads.Store(&leads)
 	term := n.raft.CurrentTerm
 	n.gate.term.Store(&term)
 	last := n.raft.LastIndex
