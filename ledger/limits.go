@@ -62,7 +62,8 @@ const (
 	NotAfterMax = 90 * 24 * time.Hour
 	// NotAfterDefault is what clients put in unless told otherwise.
 	NotAfterDefault = 7 * 24 * time.Hour
-	// OccurredAheadMax is how far an event's own time may run ahead of the ledger's.
+	// OccurredAheadMax is how far an event's own time may run ahead of the ledger's,
+	// and so how far one on an item may lie behind the one before it.
 	OccurredAheadMax = 5 * time.Minute
 	// OfferTermMax is how far past its recorded time an offer may expire.
 	OfferTermMax = 366 * 24 * time.Hour

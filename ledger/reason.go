@@ -48,6 +48,7 @@ const (
 	EventExpired    Reason = "EVENT_EXPIRED"     // recorded past not_after
 	NotAfterTooFar  Reason = "NOT_AFTER_TOO_FAR" // not_after more than 90 days away
 	OccurredAhead   Reason = "OCCURRED_AHEAD"    // happened after the ledger's time
+	OccurredBehind  Reason = "OCCURRED_BEHIND"   // happened before the last event on the item, or before there was one
 	ExpiryInvalid   Reason = "EXPIRY_INVALID"    // an offer that ends too early or too late
 	MemoTermInvalid Reason = "MEMO_TERM_INVALID" // a memo without an end, or an end without a memo
 )
@@ -191,6 +192,7 @@ var Reasons = []Reason{
 	EventExpired,
 	NotAfterTooFar,
 	OccurredAhead,
+	OccurredBehind,
 	ExpiryInvalid,
 	MemoTermInvalid,
 	UnknownItem,

@@ -69,6 +69,8 @@ type itemRow struct {
 	registered uint64
 	last       uint64 // index of the entry that holds the last event
 	lastIndex  uint64
+	born       uint64
+	occurred   uint64
 }
 
 // marks are what few items have. The zero value is none.
@@ -254,6 +256,8 @@ func (s *State) putItem(i rules.Item) {
 		registered: i.Registered,
 		last:       last,
 		lastIndex:  i.LastIndex,
+		born:       i.Born,
+		occurred:   i.Occurred,
 	}
 	m := marks{terms: i.Terms, within: i.Within, lost: i.Lost, stolen: i.Stolen, damaged: i.Damaged, disputes: i.Disputes, holds: i.Holds}
 	if len(i.Title) > 1 || i.Title[0].Parts != 1 {
@@ -381,6 +385,8 @@ func (s *State) Item(id ledger.ItemID) (rules.Item, bool) {
 		Registered: i.registered,
 		Last:       s.events[i.last],
 		LastIndex:  i.lastIndex,
+		Born:       i.born,
+		Occurred:   i.occurred,
 		Custody:    s.holder(i.custody),
 		Title:      s.title(row),
 		Terms:      m.terms,

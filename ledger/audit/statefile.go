@@ -19,7 +19,7 @@ import (
 
 // The state file, integers big-endian, rows counted from 0:
 //
-//	"custody-audit-state/v3\n"
+//	"custody-audit-state/v4\n"
 //	u32 length, genesis file
 //	u64 size | leaf hash of the last entry [32] | its recorded time u64 | root [32]
 //	tree: for level 0 to 7 the (size / 256^level) mod 256 hashes of the incomplete tile
@@ -29,7 +29,7 @@ import (
 //	                   u16 keys: key id [20]
 //	u32 keys:          wire form | party u32 row | scopes u32 | recovery u8 | added u64 | revoked u64
 //	u32 items:         id [20] | status u8 | registrant u32 row | registered u64
-//	                   last event u64 index | last entry u64 | custody | offered u8
+//	                   last event u64 index | last entry u64 | born u64 | occurred u64 | custody | offered u8
 //	                   u8 owners: holder | parts u32
 //	                   u8 terms: mode u32 | from u32 row | until u64 | may memo on u8
 //	                   u8 offers: index u64 | from u32 row | to u32 row | mode u32 | expires u64
@@ -58,7 +58,7 @@ import (
 // A text is a u16 length and bytes. A state has exactly one file. The checksum
 // finds damage, not forgery: who can write the file decides what the next audit
 // takes for verified.
-const stateMagic = "custody-audit-state/v3\n"
+const stateMagic = "custody-audit-state/v4\n"
 
 // ErrStateFile is wrapped by every error about the bytes of a state file.
 var ErrStateFile = errors.New("not a valid audit state file")
@@ -198,6 +198,8 @@ func (w *stateWriter) item(s *State, row uint32) {
 	w.uint64(i.registered)
 	w.uint64(i.last)
 	w.uint64(i.lastIndex)
+	w.uint64(i.born)
+	w.uint64(i.occurred)
 	w.holder(s, i.custody)
 	w.flag(i.offered)
 	title, m := s.title(row), s.marks[row]
@@ -532,6 +534,7 @@ func (r *stateReader) index(s *State) uint64 {
 func (r *stateReader) item(s *State) {
 	i := itemRow{id: r.id(), status: rules.Status(r.uint8()), registrant: r.row(len(s.parties)), registered: r.index(s)}
 	i.last, i.lastIndex = r.index(s), r.index(s)
+	i.born, i.occurred = r.uint64(), r.uint64()
 	i.custody, i.offered = r.holder(s), r.flag()
 	var m marks
 	r.each(uint64(r.uint8()), func() {

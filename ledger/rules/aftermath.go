@@ -10,8 +10,11 @@ import (
 // subject finds the item that an event says something about without advancing it.
 func (j *judge) subject(id []byte) (Item, *ledger.Rejection) {
 	item, ok := j.state.Item(ledger.ItemID(id))
-	if !ok {
+	switch {
+	case !ok:
 		return Item{}, ledger.RejectField(ledger.UnknownItem, "item", "item %s is not on this ledger", ledger.ItemID(id))
+	case j.before(item.Born):
+		return Item{}, ledger.RejectField(ledger.OccurredBehind, "occurred_at_ms", "%s is before %s, from when on there is an item %s", date(j.event.OccurredAt), date(item.Born), item.ID)
 	}
 	return item, nil
 }

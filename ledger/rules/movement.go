@@ -20,8 +20,16 @@ func (j *judge) itemAt(ref ledger.ItemRef) (Item, *ledger.Rejection) {
 		return Item{}, ended(item)
 	case item.Last != ref.Prev:
 		return Item{}, ledger.RejectField(ledger.StalePrev, "prev", "the last event on item %s is another one; read the item again and sign on its current state", ref.Item)
+	case j.before(item.Occurred):
+		return Item{}, ledger.RejectField(ledger.OccurredBehind, "occurred_at_ms", "%s is before %s, when the last event on item %s happened; events on an item are told in their order", date(j.event.OccurredAt), date(item.Occurred), ref.Item)
 	}
 	return item, nil
+}
+
+// before tells whether the event says that it happened before a time that another
+// event gave. Each was written by a clock of its own, which may run ahead.
+func (j *judge) before(at uint64) bool {
+	return later(j.event.OccurredAt, ledger.OccurredAheadMax) < at
 }
 
 func ended(item Item) *ledger.Rejection {
@@ -46,6 +54,7 @@ func (j *judge) matter(id ledger.ItemID) Matter {
 // put writes the item with this event as the last one on it.
 func (j *judge) put(item Item) {
 	item.Last, item.LastIndex = j.event.ID, j.index
+	item.Occurred = max(item.Occurred, j.event.OccurredAt)
 	j.state.putItem(item)
 }
 
@@ -442,6 +451,7 @@ func (j *judge) create(matter Matter, id ledger.ItemID, like Item) {
 	j.state.putItem(Item{
 		ID: id, Status: Live,
 		Registrant: j.party.ID, Registered: j.index, Last: j.event.ID, LastIndex: j.index,
+		Born: j.event.OccurredAt, Occurred: j.event.OccurredAt,
 		Custody: like.Custody, Title: like.Title, Terms: like.Terms,
 		Offered: true, Damaged: like.Damaged,
 	})

@@ -31,6 +31,8 @@ func (j *judge) itemRegister(body *custodyv1.ItemRegister) *ledger.Rejection {
 		Registered: j.index,
 		Last:       j.event.ID,
 		LastIndex:  j.index,
+		Born:       j.event.OccurredAt,
+		Occurred:   j.event.OccurredAt,
 		Custody:    Inside(j.party.ID),
 		Title:      Sole(Inside(j.party.ID)),
 	})

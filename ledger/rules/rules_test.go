@@ -497,6 +497,46 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// TestTimesOfAnItem: nothing happens to an item before it was there, and what advances
+// it happens in order, as far as clocks agree.
+func TestTimesOfAnItem(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.dealer(), w.dealer()
+	skew := ms(ledger.OccurredAheadMax)
+	at := func(by *actor, body any, occurred uint64) *custodyv1.Event {
+		e := w.event(by.id, body)
+		e.OccurredAtMs = occurred
+		return e
+	}
+	record := func(e *custodyv1.Event, by *actor) {
+		t.Helper()
+		if outcome := w.submit(w.candidate(e, by.key)); outcome.Rejection != nil {
+			t.Fatal(outcome.Rejection)
+		}
+	}
+	born := w.now - 90*24*3600*1000
+	first := w.candidate(at(a, stone(), born), a.key)
+	if outcome := w.submit(first); outcome.Rejection != nil {
+		t.Fatal(outcome.Rejection)
+	}
+	item := ledger.NewItemID(first.ID, 0)
+	dispute := &custodyv1.Dispute{Item: item[:], Ground: custodyv1.DisputeGround_DISPUTE_GROUND_TITLE}
+
+	w.refuse(ledger.OccurredBehind, at(a, w.offerOf(item, b, custodyv1.Mode_MODE_SALE), born-skew-1), a.key)
+	w.refuse(ledger.OccurredBehind, at(a, dispute, born-skew-1), a.key)
+	record(at(a, dispute, born-skew), a)
+
+	damaged := &custodyv1.Incident{Item: w.on(item), Kind: custodyv1.IncidentKind_INCIDENT_KIND_DAMAGED}
+	record(at(a, damaged, w.now), a)
+	repaired := func() *custodyv1.Incident {
+		return &custodyv1.Incident{Item: w.on(item), Kind: custodyv1.IncidentKind_INCIDENT_KIND_REPAIRED}
+	}
+	w.refuse(ledger.OccurredBehind, at(a, repaired(), w.now-skew-1), a.key)
+	record(at(a, repaired(), w.now-skew), a)
+	damaged.Item = w.on(item) // clocks that are off do not add up
+	w.refuse(ledger.OccurredBehind, at(a, damaged, w.now-skew-1), a.key)
+}
+
 func TestGroupsStandTogether(t *testing.T) {
 	w := newWorld(t)
 	a := w.dealer()

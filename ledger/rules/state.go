@@ -102,6 +102,8 @@ type Item struct {
 	Registered uint64         // index of its first entry
 	Last       ledger.EventID // last event that advanced it: what the next one names as prev
 	LastIndex  uint64         // index of the last entry that names it
+	Born       uint64         // when the event happened that made it, unix milliseconds
+	Occurred   uint64         // the latest time at which an event that advanced it happened; not before Born
 	Custody    Holder
 	Title      []Share // 1 or more, the managing owner first
 	Terms      []Term  // what Custody has it under, the first one given by an owner

@@ -83,12 +83,14 @@ func drawItem(t *rapid.T) rules.Item {
 		Registered: rapid.Uint64().Draw(t, "registered"),
 		Last:       fixedBytes[ledger.EventID](t, "last"),
 		LastIndex:  rapid.Uint64().Draw(t, "last index"),
+		Born:       rapid.Uint64().Draw(t, "born"),
 		Custody:    drawHolder(t),
 		Offered:    rapid.Bool().Draw(t, "offered"),
 		Lost:       rapid.Bool().Draw(t, "lost"),
 		Stolen:     rapid.Bool().Draw(t, "stolen"),
 		Damaged:    rapid.Bool().Draw(t, "damaged"),
 	}
+	i.Occurred = rapid.Uint64Min(i.Born).Draw(t, "occurred")
 	if rapid.Bool().Draw(t, "custody is registrant") {
 		i.Custody = rules.Inside(i.Registrant)
 	}
@@ -336,8 +338,9 @@ func TestSizes(t *testing.T) {
 	party := rules.Inside(ledger.PartyID{1})
 	item, err := encodeItem(rules.Item{
 		Status: rules.Live, Registrant: ledger.PartyID{1}, Registered: 1_000_000, LastIndex: 1_000_000, Custody: party, Title: rules.Sole(party),
+		Born: 1_700_000_000_000, Occurred: 1_700_000_000_000,
 	})
-	if err != nil || len(item) > 64 {
+	if err != nil || len(item) > 70 {
 		t.Errorf("an item with its registrant takes %d bytes: %v", len(item), err)
 	}
 	stone := rules.Matter{
@@ -357,11 +360,12 @@ func TestCodecsRefuse(t *testing.T) {
 	outside := rules.Holder{Party: ledger.PartyID{1}, Outside: &rules.Outside{}}
 	opening := ledger.Opening{Field: 1, Value: "x"}
 	for name, encode := range map[string]func() ([]byte, error){
-		"long name":     func() ([]byte, error) { return encodeParty(rules.Party{Name: long}) },
-		"negative role": func() ([]byte, error) { return encodeParty(rules.Party{Role: -1}) },
-		"large role":    func() ([]byte, error) { return encodeParty(rules.Party{Role: 256}) },
-		"two holders":   func() ([]byte, error) { return encodeItem(rules.Item{Custody: outside}) },
-		"no owner":      func() ([]byte, error) { return encodeItem(rules.Item{}) },
+		"long name":        func() ([]byte, error) { return encodeParty(rules.Party{Name: long}) },
+		"negative role":    func() ([]byte, error) { return encodeParty(rules.Party{Role: -1}) },
+		"large role":       func() ([]byte, error) { return encodeParty(rules.Party{Role: 256}) },
+		"before its birth": func() ([]byte, error) { return encodeItem(rules.Item{Born: 2, Occurred: 1}) },
+		"two holders":      func() ([]byte, error) { return encodeItem(rules.Item{Custody: outside}) },
+		"no owner":         func() ([]byte, error) { return encodeItem(rules.Item{}) },
 		"a line with an id": func() ([]byte, error) {
 			return encodeMatter(rules.Matter{Bill: []rules.Line{{Item: ledger.ItemID{1}}}})
 		},

@@ -20,7 +20,7 @@ import (
 
 // formatVersion is the version of keys and values. It is raised when a change
 // to them cannot be told by a value's own version.
-const formatVersion = 4
+const formatVersion = 5
 
 // Create founds a ledger in a folder that is empty or does not exist; it is on
 // disk on return. A crash in the middle leaves a folder that Open refuses with

@@ -13,7 +13,7 @@ import (
 const (
 	partyVersion = 2
 	keyVersion   = 1
-	itemVersion  = 2
+	itemVersion  = 3
 )
 
 const partyAssociation = 1

@@ -51,6 +51,7 @@ var codeOf = map[ledger.Reason]codes.Code{
 	ledger.EventExpired:    codes.FailedPrecondition,
 	ledger.NotAfterTooFar:  codes.FailedPrecondition,
 	ledger.OccurredAhead:   codes.FailedPrecondition,
+	ledger.OccurredBehind:  codes.FailedPrecondition,
 	ledger.ExpiryInvalid:   codes.FailedPrecondition,
 	ledger.MemoTermInvalid: codes.FailedPrecondition,
 

@@ -88,6 +88,7 @@ type twinItem struct {
 	status     string // live, voided, consumed, destroyed
 	registrant ledger.PartyID
 	last       ledger.EventID
+	times      []uint64 // when the events that advanced it happened
 	holder     twinHolder
 	releasedBy ledger.PartyID
 	title      []twinShare
@@ -388,6 +389,18 @@ func (t *twin) suspend(b *custodyv1.PartySuspend) ledger.Reason {
 	return ""
 }
 
+// subject finds the item that an event is about.
+func (t *twin) subject(id []byte) (*twinItem, ledger.Reason) {
+	i := t.items[ledger.ItemID(id)]
+	if i == nil {
+		return nil, ledger.UnknownItem
+	}
+	if born := i.times[0]; t.e.OccurredAt+5*minutes < born {
+		return nil, ledger.OccurredBehind
+	}
+	return i, ""
+}
+
 // advanced finds the item that a reference names and that its event may build on.
 func (t *twin) advanced(ref ledger.ItemRef) (*twinItem, ledger.Reason) {
 	i := t.items[ref.Item]
@@ -399,6 +412,11 @@ func (t *twin) advanced(ref ledger.ItemRef) (*twinItem, ledger.Reason) {
 	}
 	if i.last != ref.Prev {
 		return nil, ledger.StalePrev
+	}
+	for _, time := range i.times {
+		if t.e.OccurredAt+5*minutes < time {
+			return nil, ledger.OccurredBehind
+		}
 	}
 	return i, ""
 }
@@ -486,7 +504,10 @@ func (t *twin) forget(i *twinItem) {
 	}
 }
 
-func (t *twin) moved(i *twinItem) { i.last = t.e.ID }
+func (t *twin) moved(i *twinItem) {
+	i.last = t.e.ID
+	i.times = append(i.times, t.e.OccurredAt)
+}
 
 func lends(mode custodyv1.Mode) bool {
 	switch mode {
@@ -776,7 +797,7 @@ func (t *twin) acceptPart(i *twinItem, o *twinOffer, received *custodyv1.Portion
 	}
 	o.closed = true
 	made := &twinItem{
-		id: ledger.NewItemID(t.e.ID, 0), status: "live", registrant: t.who.id, last: t.e.ID, holder: i.holder, releasedBy: i.releasedBy,
+		id: ledger.NewItemID(t.e.ID, 0), status: "live", registrant: t.who.id, last: t.e.ID, times: []uint64{t.e.OccurredAt}, holder: i.holder, releasedBy: i.releasedBy,
 		title: i.title, terms: i.terms, touched: true, damaged: i.damaged, parents: []ledger.ItemID{i.id},
 	}
 	if o.ofPart {
@@ -1151,9 +1172,9 @@ func (t *twin) attest(b *custodyv1.Attest) ledger.Reason {
 	case b.FoundCount != 0 && !row.Finds:
 		return ledger.PaperInvalid
 	}
-	i := t.items[ledger.ItemID(b.Item)]
-	if i == nil {
-		return ledger.UnknownItem
+	i, reason := t.subject(b.Item)
+	if reason != "" {
+		return reason
 	}
 	if i.status == "voided" {
 		return ledger.ItemVoided
@@ -1235,9 +1256,9 @@ func (t *twin) countries(m *twinMatter) []string {
 }
 
 func (t *twin) attestWithdraw(b *custodyv1.AttestWithdraw) ledger.Reason {
-	i := t.items[ledger.ItemID(b.Item)]
-	if i == nil {
-		return ledger.UnknownItem
+	i, reason := t.subject(b.Item)
+	if reason != "" {
+		return reason
 	}
 	a := t.attests[ledger.EventID(b.Attestation)]
 	if a == nil || a.item != i.id {
@@ -1260,9 +1281,9 @@ func (t *twin) attestWithdraw(b *custodyv1.AttestWithdraw) ledger.Reason {
 }
 
 func (t *twin) dispute(b *custodyv1.Dispute) ledger.Reason {
-	i := t.items[ledger.ItemID(b.Item)]
-	if i == nil {
-		return ledger.UnknownItem
+	i, reason := t.subject(b.Item)
+	if reason != "" {
+		return reason
 	}
 	if reason := i.ended(); reason != "" {
 		return reason
@@ -1285,9 +1306,9 @@ func (t *twin) dispute(b *custodyv1.Dispute) ledger.Reason {
 }
 
 func (t *twin) ruling(b *custodyv1.Ruling) ledger.Reason {
-	i := t.items[ledger.ItemID(b.Item)]
-	if i == nil {
-		return ledger.UnknownItem
+	i, reason := t.subject(b.Item)
+	if reason != "" {
+		return reason
 	}
 	settled := b.Outcome == custodyv1.RulingOutcome_RULING_OUTCOME_SETTLED
 	if b.OutsideId != nil {
@@ -1332,9 +1353,9 @@ func (t *twin) hold(b *custodyv1.Hold) ledger.Reason {
 	if len(b.Second) == 0 {
 		return ledger.TwoBodiesRequired
 	}
-	i := t.items[ledger.ItemID(b.Item)]
-	if i == nil {
-		return ledger.UnknownItem
+	i, reason := t.subject(b.Item)
+	if reason != "" {
+		return reason
 	}
 	if reason := i.ended(); reason != "" {
 		return reason
@@ -1350,9 +1371,9 @@ func (t *twin) holdRelease(b *custodyv1.HoldRelease) ledger.Reason {
 	if len(b.Second) == 0 {
 		return ledger.TwoBodiesRequired
 	}
-	i := t.items[ledger.ItemID(b.Item)]
-	if i == nil {
-		return ledger.UnknownItem
+	i, reason := t.subject(b.Item)
+	if reason != "" {
+		return reason
 	}
 	at := slices.Index(i.holds, ledger.EventID(b.Hold))
 	if at < 0 {

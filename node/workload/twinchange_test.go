@@ -342,7 +342,7 @@ func (c *twinChange) done(ends bool) ledger.Reason {
 	}
 	for n, m := range c.outs {
 		made := &twinItem{
-			id: ledger.NewItemID(c.e.ID, uint32(n)), status: "live", registrant: c.who.id, last: c.e.ID, holder: first.holder, releasedBy: first.releasedBy,
+			id: ledger.NewItemID(c.e.ID, uint32(n)), status: "live", registrant: c.who.id, last: c.e.ID, times: []uint64{c.e.OccurredAt}, holder: first.holder, releasedBy: first.releasedBy,
 			title: first.title, terms: first.terms, touched: true, damaged: damaged, m: m, parents: parents,
 		}
 		c.twin.items[made.id] = made

@@ -391,7 +391,7 @@ func (t *twin) register(b *custodyv1.ItemRegister) ledger.Reason {
 		return ""
 	}
 	me := twinHolder{party: t.who.id}
-	i := &twinItem{id: ledger.NewItemID(t.e.ID, 0), status: "live", registrant: t.who.id, last: t.e.ID, holder: me, title: []twinShare{{me, 1}}, m: m}
+	i := &twinItem{id: ledger.NewItemID(t.e.ID, 0), status: "live", registrant: t.who.id, last: t.e.ID, times: []uint64{t.e.OccurredAt}, holder: me, title: []twinShare{{me, 1}}, m: m}
 	for _, id := range b.OutsideIds {
 		i.claims = append(i.claims, twinClaim{id.Kind, id.Issuer, id.Number})
 	}

@@ -138,7 +138,7 @@ func (w *World) plan() *plan {
 
 // spoil makes a mistake that any event can have.
 func (w *World) spoil(p *plan) {
-	switch w.random.IntN(6) {
+	switch w.random.IntN(8) {
 	case 0:
 		if refs := refsOf(p.body); len(refs) > 0 && len(p.again) == 0 {
 			p.deed, p.want = p.deed+", stale", ledger.StalePrev
@@ -163,6 +163,15 @@ func (w *World) spoil(p *plan) {
 		if len(p.with) > 0 {
 			p.deed, p.want, p.keys = p.deed+", not countersigned", ledger.WrongSigners, []sign.PrivateKey{p.by.Key}
 		}
+	case 6:
+		if len(refsOf(p.body)) > 0 {
+			p.deed, p.want = p.deed+", before there was the item", ledger.OccurredBehind
+			p.spoil = func(e *custodyv1.Event) { e.OccurredAtMs = 1 }
+		}
+	case 7:
+		p.deed, p.want = p.deed+", by a clock that is off", Unsure
+		off := w.between(0, 15*minute)
+		p.spoil = func(e *custodyv1.Event) { e.OccurredAtMs = w.now + 5*minute - off }
 	}
 }
 

@@ -148,7 +148,7 @@ class State:
         """Runs one event; gives the kind and links of its entry, or raises Broken or NotKnown."""
         name, body = spec.body_of(fields)
         party = fields["party"]
-        self.name, self.party, self.event_id, self.index, self.now = name, party, event_id, index, now
+        self.name, self.party, self.event_id, self.index, self.now, self.occurred = name, party, event_id, index, now, fields["occurred_at_ms"]
         self.committed = {c["field"] for c in fields.get("commitments", [])}
         rule(fields["ledger_id"] == self.ledger_id, "WRONG_LEDGER")
         rule(event_id not in self.events, "it is recorded already")
@@ -174,6 +174,7 @@ class State:
             self.put(body["item"]["item"], item)
         elif name in spec.ABOUT:
             item = dict(self.items[body["item"]])
+            rule(item["born"] <= fields["occurred_at_ms"] + 300000, "OCCURRED_BEHIND")
             getattr(self, name)(item, body)
             item.update(last=index, count=item["count"] + 1)
             self.items[body["item"]] = item
@@ -333,10 +334,11 @@ class State:
         rule(item is not None, "UNKNOWN_ITEM")
         rule(item["status"] == LIVE, "ITEM_VOIDED, ITEM_CONSUMED or ITEM_DESTROYED")
         rule(item["last_event"] == ref["prev"], "STALE_PREV")
+        rule(item["occurred"] <= self.occurred + 300000, "OCCURRED_BEHIND")
         return dict(item, offers=[dict(o) for o in item["offers"]])
 
     def put(self, item_id, item):
-        item.update(last_event=self.event_id, last=self.index, count=item["count"] + 1)
+        item.update(last_event=self.event_id, last=self.index, occurred=max(item["occurred"], self.occurred), count=item["count"] + 1)
         self.items[item_id] = item
 
     def create(self, position, made, like):
@@ -346,7 +348,7 @@ class State:
         self.items[item_id] = dict(
             status=LIVE, registrant=self.party, registered=self.index, custody=like["custody"], title=like["title"], terms=like["terms"],
             offers=[], offered=True, within=NOBODY, lost=False, stolen=False, damaged=like["damaged"], disputes=[], holds=[],
-            last_event=self.event_id, last=self.index, count=1)
+            last_event=self.event_id, last=self.index, born=self.occurred, occurred=self.occurred, count=1)
         return item_id
 
     def drop_lapsed(self, item):

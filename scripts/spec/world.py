@@ -303,7 +303,8 @@ def random_event(w):
         kind = "reenter"
     more = {}
     if r.random() < 0.08:
-        more = r.choice([dict(occurred_at_ms=w.now + 300000), dict(occurred_at_ms=w.now + 300001), dict(not_after_ms=w.now), dict(not_after_ms=w.now - 1),
+        more = r.choice([dict(occurred_at_ms=w.now + 300000), dict(occurred_at_ms=w.now + 300001), dict(occurred_at_ms=w.now - 300000), dict(occurred_at_ms=w.now - 300001),
+                         dict(occurred_at_ms=1), dict(not_after_ms=w.now), dict(not_after_ms=w.now - 1),
                          dict(not_after_ms=w.now + 7776000000), dict(not_after_ms=w.now + 7776000001), dict(party=w.party("north")), dict(party=bytes(20)),
                          dict(ledger_id=bytes(31) + b"\x01"), dict(group=dict(id=bytes(15) + b"\x01", position=3, count=9))])
     if kind == "register":
