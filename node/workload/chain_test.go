@@ -45,6 +45,34 @@ func TestChains(t *testing.T) {
 	if got := len(l.Items()); got != 5+2+300+1000 {
 		t.Errorf("%d items", got)
 	}
+	for name, c := range map[string]struct {
+		sign         func(uint64, int, uint64) ([]ledger.SignedEvent, error)
+		events, most int
+	}{
+		"split": {c.Split, 1 + 1 + 2*4, 20},
+		"merge": {c.Merge, 4 + 1 + 2, 20},
+	} {
+		for seed := range uint64(5) {
+			signed, err := c.sign(seed, 4, workload.StartMs)
+			if err != nil || len(signed) != c.events {
+				t.Fatalf("%s: %d events, %v", name, len(signed), err)
+			}
+			for _, event := range signed {
+				record(event)
+			}
+		}
+		if signed, err := c.sign(1, c.most, workload.StartMs); err != nil || len(signed) == 0 {
+			t.Errorf("%s of %d: %v", name, c.most, err)
+		}
+		for _, n := range []int{1, c.most + 1} {
+			if _, err := c.sign(1, n, workload.StartMs); err == nil {
+				t.Errorf("%s of %d", name, n)
+			}
+		}
+	}
+	if got := len(l.Items()); got != 5+2+300+1000+5*(1+4)+5*(4+1) {
+		t.Errorf("%d items", got)
+	}
 }
 
 // With a clock that stands still, a trade without mistakes is recorded as expected.
