@@ -139,7 +139,7 @@ func (s *Screener) parts(g *provenance.Graph, item *provenance.Item, parts []pro
 			verdict, reasons := s.Judge(f)
 			for i := range reasons {
 				if reasons[i].Origin {
-					reasons[i].Steps = append(read.path(part, c), reasons[i].Steps...)
+					reasons[i].Steps = append(read.path(part, c, reasons[i].mined), reasons[i].Steps...)
 				}
 			}
 			result.Verdict = max(result.Verdict, verdict)
@@ -379,9 +379,9 @@ func shows(a *provenance.Attestation, l Located) bool {
 	return a.Attest.Country != "" && at != 0 && at < l.Before && !slices.Contains(l.NotIn, a.Attest.Country)
 }
 
-// path gives the steps by which a component came: from the first registration that may
-// have brought it to the part.
-func (r *reader) path(part provenance.Part, c provenance.Component) []Step {
+// path gives the steps by which a component came: from the first registration that
+// names one of the mining countries, or if none does may have brought it, to the part.
+func (r *reader) path(part provenance.Part, c provenance.Component, mined []string) []Step {
 	in := map[*provenance.Item]bool{}
 	for _, item := range c.Path() {
 		in[item] = true
@@ -389,15 +389,12 @@ func (r *reader) path(part provenance.Part, c provenance.Component) []Step {
 	from := map[*provenance.Item]provenance.Link{}
 	open := []*provenance.Item{part.Item}
 	seen := map[*provenance.Item]bool{part.Item: true}
-	begins := 0
-	var first *provenance.Item
+	var begins []*provenance.Item
 	for len(open) > 0 {
 		at := open[0]
 		open = open[1:]
 		if at.Begins() && (len(in) == 0 || in[at]) && brings(at, c) {
-			if begins++; first == nil {
-				first = at
-			}
+			begins = append(begins, at)
 		}
 		for _, link := range at.Inputs {
 			if !seen[link.Item] && (len(in) == 0 || in[link.Item]) {
@@ -407,14 +404,15 @@ func (r *reader) path(part provenance.Part, c provenance.Component) []Step {
 			}
 		}
 	}
+	first, count := bringer(begins, c, mined)
 	if first == nil {
 		first = part.Item
 	}
 	begun := "registered"
 	if !first.Begins() {
 		begun = "made"
-	} else if begins > 1 {
-		begun = fmt.Sprintf("registered, as one of %d that may have brought it", begins)
+	} else if count > 1 {
+		begun = fmt.Sprintf("registered, as one of %d that may have brought it", count)
 	}
 	steps := []Step{step(first, first.MadeBy, begun)}
 	for at := first; at != part.Item; {
@@ -436,6 +434,44 @@ func (r *reader) path(part provenance.Part, c provenance.Component) []Step {
 		}
 	}
 	return steps
+}
+
+// bringer picks the registration that a path begins at and counts those that it might
+// as well begin at. Goods that name one of the countries come before goods of which
+// the country is not known, and those before goods of other countries.
+func bringer(begins []*provenance.Item, c provenance.Component, mined []string) (first *provenance.Item, count int) {
+	best := no
+	for _, at := range begins {
+		named := minedIn(at, c, mined)
+		if first == nil || named > best {
+			first = at
+		}
+		if best == no && named > no {
+			count = 0
+		}
+		if best = max(best, named); named > no || best == no {
+			count++
+		}
+	}
+	return first, count
+}
+
+// minedIn tells whether registered goods say that they may be of one of the countries.
+func minedIn(item *provenance.Item, c provenance.Component, countries []string) answer {
+	if len(countries) == 0 {
+		return no
+	}
+	got := no
+	for _, own := range item.Origin {
+		switch {
+		case own.Metal != c.Metal && c.Metal != 0:
+		case own.Countries == "" && own.Kind != custodyv1.OriginKind_ORIGIN_KIND_RECYCLED:
+			got = max(got, maybe)
+		case slices.ContainsFunc(strings.Fields(own.Countries), func(country string) bool { return slices.Contains(countries, country) }):
+			return yes
+		}
+	}
+	return got
 }
 
 // brings tells whether a registered item may have brought any of a component.

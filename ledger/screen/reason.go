@@ -19,6 +19,8 @@ type Reason struct {
 	// Origin tells that it comes with the component's origin, whose path is to be
 	// added.
 	Origin bool
+
+	mined []string // the mining countries of the component that the rule hit
 }
 
 // reasons explains a verdict rule by rule. A rule that hits in some possibilities
@@ -114,7 +116,7 @@ func (j *judged) countryText(f *Facts, face box, r *Reason) {
 	default:
 		r.Texts = append(r.Texts, fmt.Sprintf("may be mined in %s: possible are %s", strings.Join(hit, " or "), strings.Join(face.countries, ", ")))
 	}
-	r.Origin = true
+	r.Origin, r.mined = true, hit
 }
 
 func (j *judged) producerText(f *Facts, face box, r *Reason) {
