@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/custodyledger/custodyledger/ledger/sign"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
@@ -73,29 +71,32 @@ func DecodeEvent(rulesVersion uint32, signed SignedEvent) (*Event, *Rejection) {
 	if rejection := eventFields(rulesVersion).check(signed.Event); rejection != nil {
 		return nil, rejection
 	}
-	var message custodyv1.Event
-	if err := proto.Unmarshal(signed.Event, &message); err != nil {
+	parts := splitEvent(signed.Event)
+	room := &eventRoom{}
+	event := &room.Event
+	*event = Event{
+		Signed:       signed,
+		Ledger:       LedgerID(parts.ledger),
+		Party:        PartyID(parts.party),
+		Signers:      room.signers[:0],
+		Nonce:        Nonce(parts.nonce),
+		OccurredAt:   parts.occurredAt,
+		NotAfter:     parts.notAfter,
+		signingBytes: SigningBytes(signed.Event),
+	}
+	event.ID = sha256.Sum256(event.signingBytes)
+	var err error
+	if event.Body, err = decodeBody(parts.bodyNumber, parts.body); err != nil {
 		return nil, Reject(Malformed, "the event is not a protobuf message: %v", err)
 	}
-	signingBytes := SigningBytes(signed.Event)
-	event := &Event{
-		Signed:       signed,
-		ID:           sha256.Sum256(signingBytes),
-		Ledger:       LedgerID(message.LedgerId),
-		Party:        PartyID(message.Party),
-		Nonce:        Nonce(message.Nonce),
-		OccurredAt:   message.OccurredAtMs,
-		NotAfter:     message.NotAfterMs,
-		signingBytes: signingBytes,
-	}
-	event.Body, event.Items = body(&message)
-	if rejection := event.setSigners(message.Signers); rejection != nil {
+	event.Items = items(event.Body, room.items[:0])
+	if rejection := event.setSigners(parts.signers[:parts.signersCount]); rejection != nil {
 		return nil, rejection
 	}
-	if rejection := event.setGroup(message.Group); rejection != nil {
+	if rejection := event.setGroup(parts.group); rejection != nil {
 		return nil, rejection
 	}
-	if rejection := event.setCommitments(message.Commitments); rejection != nil {
+	if rejection := event.setCommitments(parts.commitments); rejection != nil {
 		return nil, rejection
 	}
 	if rejection := event.checkItems(); rejection != nil {
@@ -104,71 +105,11 @@ func DecodeEvent(rulesVersion uint32, signed SignedEvent) (*Event, *Rejection) {
 	return event, nil
 }
 
-// body gives the event's body and the items that it advances.
-func body(message *custodyv1.Event) (any, []ItemRef) {
-	switch b := message.Body.(type) {
-	case *custodyv1.Event_PartyAdmit:
-		return b.PartyAdmit, nil
-	case *custodyv1.Event_PartySponsor:
-		return b.PartySponsor, nil
-	case *custodyv1.Event_PartySuspend:
-		return b.PartySuspend, nil
-	case *custodyv1.Event_KeyAdd:
-		return b.KeyAdd, nil
-	case *custodyv1.Event_KeyRevoke:
-		return b.KeyRevoke, nil
-	case *custodyv1.Event_PolicyPropose:
-		return b.PolicyPropose, nil
-	case *custodyv1.Event_PolicyApprove:
-		return b.PolicyApprove, nil
-	case *custodyv1.Event_ItemRegister:
-		return b.ItemRegister, nil
-	case *custodyv1.Event_ItemVoid:
-		return b.ItemVoid, itemRefs(b.ItemVoid.Item)
-	case *custodyv1.Event_Reweigh:
-		return b.Reweigh, itemRefs(b.Reweigh.Item)
-	case *custodyv1.Event_Correct:
-		return b.Correct, itemRefs(b.Correct.Item)
-	case *custodyv1.Event_Offer:
-		return b.Offer, itemRefs(b.Offer.Item)
-	case *custodyv1.Event_Accept:
-		return b.Accept, itemRefs(b.Accept.Item)
-	case *custodyv1.Event_Decline:
-		return b.Decline, itemRefs(b.Decline.Item)
-	case *custodyv1.Event_Withdraw:
-		return b.Withdraw, itemRefs(b.Withdraw.Item)
-	case *custodyv1.Event_Release:
-		return b.Release, itemRefs(b.Release.Item)
-	case *custodyv1.Event_Reenter:
-		return b.Reenter, itemRefs(b.Reenter.Item)
-	case *custodyv1.Event_Reclaim:
-		return b.Reclaim, itemRefs(b.Reclaim.Item)
-	case *custodyv1.Event_Share:
-		return b.Share, itemRefs(b.Share.Item)
-	case *custodyv1.Event_BorderCross:
-		return b.BorderCross, itemRefs(b.BorderCross.Item)
-	case *custodyv1.Event_Incident:
-		return b.Incident, itemRefs(b.Incident.Item)
-	case *custodyv1.Event_Transform:
-		refs := append(itemRefs(b.Transform.Inputs...), itemRefs(b.Transform.Removed...)...)
-		for _, filing := range b.Transform.Filings {
-			refs = append(refs, itemRefs(filing.Item)...)
-		}
-		return b.Transform, refs
-	case *custodyv1.Event_Attest:
-		return b.Attest, nil
-	case *custodyv1.Event_AttestWithdraw:
-		return b.AttestWithdraw, nil
-	case *custodyv1.Event_Dispute:
-		return b.Dispute, nil
-	case *custodyv1.Event_Ruling:
-		return b.Ruling, nil
-	case *custodyv1.Event_Hold:
-		return b.Hold, nil
-	case *custodyv1.Event_HoldRelease:
-		return b.HoldRelease, nil
-	}
-	panic("ledger: the field table permits a body that this binary does not know")
+// eventRoom is an event with room for what most events have.
+type eventRoom struct {
+	Event
+	signers [1]sign.PublicKey
+	items   [1]ItemRef
 }
 
 // checkItems refuses a change of matter that names an item twice or too many.
@@ -190,19 +131,10 @@ func (e *Event) checkItems() *Rejection {
 	return nil
 }
 
-func itemRefs(refs ...*custodyv1.ItemRef) []ItemRef {
-	items := make([]ItemRef, len(refs))
-	for i, ref := range refs {
-		items[i] = ItemRef{Item: ItemID(ref.Item), Prev: EventID(ref.Prev)}
-	}
-	return items
-}
-
 func (e *Event) setSigners(signers [][]byte) *Rejection {
 	if len(e.Signed.Signatures) != len(signers) {
 		return RejectField(WrongSigners, "signatures", "%d signatures for %d signers; send one for each, in the same order", len(e.Signed.Signatures), len(signers))
 	}
-	e.Signers = make([]sign.PublicKey, len(signers))
 	for i, wire := range signers {
 		key, err := sign.ParsePublicKey(wire)
 		if err != nil {
@@ -217,14 +149,18 @@ func (e *Event) setSigners(signers [][]byte) *Rejection {
 				return RejectField(NonCanonical, "signers", "signers must stand in ascending order of their key ids, each once")
 			}
 		}
-		e.Signers[i] = key
+		e.Signers = append(e.Signers, key)
 	}
 	return nil
 }
 
-func (e *Event) setGroup(group *custodyv1.Group) *Rejection {
-	if group == nil {
+func (e *Event) setGroup(b []byte) *Rejection {
+	if b == nil {
 		return nil
+	}
+	var group custodyv1.Group
+	if err := unmarshalShared(b, &group); err != nil {
+		return RejectField(Malformed, "group", "not a protobuf message: %v", err)
 	}
 	if group.Count < 2 {
 		return RejectField(InvalidField, "group.count", "%d, expected 2 to %d", group.Count, GroupEventsMax)
@@ -236,9 +172,13 @@ func (e *Event) setGroup(group *custodyv1.Group) *Rejection {
 	return nil
 }
 
-func (e *Event) setCommitments(commitments []*custodyv1.Commitment) *Rejection {
-	for i, c := range commitments {
-		if i > 0 && c.Field <= commitments[i-1].Field {
+func (e *Event) setCommitments(commitments [][]byte) *Rejection {
+	for i, b := range commitments {
+		var c custodyv1.Commitment
+		if err := unmarshalShared(b, &c); err != nil {
+			return RejectField(Malformed, "commitments", "not a protobuf message: %v", err)
+		}
+		if i > 0 && c.Field <= e.Commitments[i-1].Field {
 			return RejectField(NonCanonical, "commitments", "commitments must stand in ascending order of their fields, each once")
 		}
 		e.Commitments = append(e.Commitments, Commitment{Field: c.Field, Hash: [32]byte(c.Hash)})

@@ -245,6 +245,7 @@ func FuzzDecodeEvent(f *testing.F) {
 			}
 			return
 		}
+		sameAsWhole(t, event)
 		if _, rejections := Verify(sign.NewVerifier(0), []*Event{event}); rejections[0] == nil {
 			t.Fatal("zeros are a signature")
 		}
@@ -253,6 +254,51 @@ func FuzzDecodeEvent(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestEventIsDecodedInParts compares with the whole message, for every body there
+// is, with every field and with only those that are required.
+func TestEventIsDecodedInParts(t *testing.T) {
+	for _, body := range bodies() {
+		event, rejection := decodeNodes(full(body))
+		if rejection != nil {
+			t.Fatalf("body %d: %v", body, rejection)
+		}
+		sameAsWhole(t, event)
+	}
+}
+
+// sameAsWhole holds an event against its bytes decoded as one message.
+func sameAsWhole(t *testing.T, event *Event) {
+	t.Helper()
+	var message custodyv1.Event
+	if err := proto.Unmarshal(event.Signed.Event, &message); err != nil {
+		t.Fatal(err)
+	}
+	field := message.ProtoReflect().WhichOneof(message.ProtoReflect().Descriptor().Oneofs().ByName("body"))
+	if want := message.ProtoReflect().Get(field).Message().Interface(); !proto.Equal(want, event.Body.(proto.Message)) {
+		t.Fatalf("%v, want %v", event.Body, want)
+	}
+	if string(message.LedgerId) != string(event.Ledger[:]) || string(message.Party) != string(event.Party[:]) || string(message.Nonce) != string(event.Nonce[:]) ||
+		message.OccurredAtMs != event.OccurredAt || message.NotAfterMs != event.NotAfter {
+		t.Fatalf("%+v, want %v", event, &message)
+	}
+	if len(message.Signers) != len(event.Signers) || len(message.Commitments) != len(event.Commitments) {
+		t.Fatalf("%d signers and %d commitments, want %v", len(event.Signers), len(event.Commitments), &message)
+	}
+	for i, wire := range message.Signers {
+		if !bytes.Equal(wire, event.Signers[i].Bytes()) {
+			t.Fatalf("signer %d: %s, want %x", i, event.Signers[i], wire)
+		}
+	}
+	for i, c := range message.Commitments {
+		if c.Field != event.Commitments[i].Field || !bytes.Equal(c.Hash, event.Commitments[i].Hash[:]) {
+			t.Fatalf("commitment %d: %v, want %v", i, event.Commitments[i], c)
+		}
+	}
+	if g := message.Group; (g == nil) != (event.Group == nil) || g != nil && (!bytes.Equal(g.Id, event.Group.ID[:]) || g.Position != event.Group.Position || g.Count != event.Group.Count) {
+		t.Fatalf("group %v, want %v", event.Group, g)
+	}
 }
 
 // FuzzDecodeOpenings: no openings make it panic.

@@ -461,7 +461,7 @@ var (
 		choice(2, "kind", 6).must(),
 	}}
 
-	eventV1 = &message{name: "Event", choiceFirst: 16, choiceLast: 63, fields: []field{
+	eventV1 = (&message{name: "Event", choiceFirst: 16, choiceLast: 63, fields: []field{
 		fixed(1, "ledger_id", hashBytes).must(),
 		fixed(2, "party", idBytes).must(),
 		publicKey(3, "signers").upTo(SignersMax).must(),
@@ -498,5 +498,5 @@ var (
 		nested(56, "hold", holdV1),
 		nested(57, "hold_release", holdReleaseV1),
 		nested(58, "incident", incidentV1),
-	}}
+	}}).index()
 )

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 
@@ -41,15 +42,37 @@ type message struct {
 	// choice lists the first and last field number of a oneof of which exactly
 	// one field must stand; 0 for none.
 	choiceFirst, choiceLast protowire.Number
+
+	// What index makes of the fields: by field number the position in fields, plus 1,
+	// and a bit for each number that is required.
+	at       [fieldNumberMax + 1]uint8
+	required uint64
+}
+
+// fieldNumberMax is the greatest number that a field may have: the numbers of a
+// message are remembered as bits of a word.
+const fieldNumberMax = 63
+
+// index prepares a table, and those of the messages in it, for being asked.
+func (m *message) index() *message {
+	for i := range m.fields {
+		f := &m.fields[i]
+		m.at[f.number] = uint8(i + 1)
+		if f.required {
+			m.required |= 1 << f.number
+		}
+		if f.message != nil {
+			f.message.index()
+		}
+	}
+	return m
 }
 
 func (m *message) field(number protowire.Number) *field {
-	for i := range m.fields {
-		if m.fields[i].number == number {
-			return &m.fields[i]
-		}
+	if number > fieldNumberMax || m.at[number] == 0 {
+		return nil
 	}
-	return nil
+	return &m.fields[m.at[number]-1]
 }
 
 // check walks the wire bytes of one message. It accepts one form only: fields
@@ -95,7 +118,7 @@ func (m *message) check(b []byte) *Rejection {
 			return rejection
 		}
 		b = b[n+used:]
-		seen |= 1 << (number & 63)
+		seen |= 1 << number
 	}
 	return m.complete(seen, chosen)
 }
@@ -108,11 +131,8 @@ func (m *message) unknown(number protowire.Number) *Rejection {
 }
 
 func (m *message) complete(seen uint64, chosen string) *Rejection {
-	for i := range m.fields {
-		f := &m.fields[i]
-		if f.required && seen&(1<<(f.number&63)) == 0 {
-			return RejectField(MissingField, f.name, "the field is required")
-		}
+	if missing := m.required &^ seen; missing != 0 {
+		return RejectField(MissingField, m.field(protowire.Number(bits.TrailingZeros64(missing))).name, "the field is required")
 	}
 	if m.choiceFirst > 0 && chosen == "" {
 		return Reject(MissingField, "the %s says nothing: exactly one body must stand", m.name)
@@ -162,7 +182,7 @@ func (f *field) checkNumber(v uint64) *Rejection {
 
 func (f *field) checkValue(value []byte) *Rejection {
 	if f.shape == shapeMessage {
-		if len(value) == 0 && len(f.message.fields) > 0 && !f.message.anyRequired() {
+		if len(value) == 0 && len(f.message.fields) > 0 && f.message.required == 0 {
 			return Reject(NonCanonical, "an empty message must be left out")
 		}
 		return f.message.check(value)
@@ -184,15 +204,6 @@ func (f *field) checkValue(value []byte) *Rejection {
 		return f.checkWords(string(value))
 	}
 	return nil
-}
-
-func (m *message) anyRequired() bool {
-	for i := range m.fields {
-		if m.fields[i].required {
-			return true
-		}
-	}
-	return false
 }
 
 func checkString(s string, alphabet func(rune) bool) *Rejection {
