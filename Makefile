@@ -14,10 +14,10 @@ TOOLS        := bin/tools
 TOOL_SOURCES := scripts/tools/go.mod scripts/tools/go.sum $(wildcard scripts/tools/*/*.go)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check generate bench fuzz histories clean
+.PHONY: help build demo test check generate bench bench-growth fuzz histories clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the static programs bin/custodyd and bin/custody
 	$(GO) build -trimpath -o bin/ ./cmd/custodyd ./cmd/custody
@@ -38,6 +38,9 @@ generate: $(TOOLS)/.built ## write the Go files of proto/ anew (imports are rela
 bench: build ## measure appends, reads and an audit on three nodes of this machine; figures as JSON in bin/bench.json
 	$(GO) build -trimpath -tags plain -o bin/plain/ ./cmd/custodyd
 	bin/custody bench --plain bin/plain/custodyd --json bin/bench.json $(ARGS)
+
+bench-growth: build ## fill a ledger with 10 million entries and measure what grows, hours; figures in bin/growth.json; ARGS='--publish deploy' writes the table and the plot
+	bin/custody bench growth --json bin/growth.json $(ARGS)
 
 fuzz: ## run every fuzz test for FUZZTIME, by default 10s
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
