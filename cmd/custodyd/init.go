@@ -180,6 +180,7 @@ func printGenesis(w io.Writer, path string, file []byte) error {
 	fmt.Fprintf(&text, "ledger id:   %s\n", ledger.GenesisID(file))
 	fmt.Fprintf(&text, "fingerprint: %s\n", ledger.GenesisID(file).Fingerprint())
 	fmt.Fprintf(&text, "founded:     %s, quorum %d of %d\n", time.UnixMilli(int64(genesis.CreatedMs)).UTC().Format(time.RFC3339), genesis.Quorum, len(genesis.Nodes))
+	fmt.Fprintf(&text, "quorum:      %s\n", quorumMeans(genesis.Quorum, len(genesis.Nodes)))
 	for _, a := range genesis.Associations {
 		fmt.Fprintf(&text, "association: %s, %s, party %s\n", a.Name, a.Country, a.AssociationID())
 	}
@@ -188,6 +189,13 @@ func printGenesis(w io.Writer, path string, file []byte) error {
 	}
 	_, err = io.WriteString(w, text.String())
 	return err
+}
+
+// quorumMeans says what a quorum protects against. Two quorums share at least 2k-n
+// associations, and two histories can be made final when all that they share lie.
+func quorumMeans(quorum uint32, nodes int) string {
+	down, liars := nodes-int(quorum), 2*int(quorum)-nodes
+	return fmt.Sprintf("nodes that may be down while entries become final: %d of %d; liars that a second final history takes: %d of %d (deploy/final.md)", down, nodes, liars, nodes)
 }
 
 func initFoundCommand() *cobra.Command {
