@@ -200,6 +200,8 @@ func (c *Client) AppendFinal(ctx context.Context, event ledger.SignedEvent, open
 	write := Write{Event: event, Openings: openings}
 	request := write.request()
 	request.Wait = custodyv1.Wait_WAIT_FINAL
+	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errPatience)
+	defer cancel()
 	var proof *Proof
 	receipts, err := c.append(ctx, []Write{write}, func(ctx context.Context, n *node) ([]*custodyv1.Receipt, error) {
 		response, err := n.ledger.Append(ctx, request)
@@ -224,6 +226,8 @@ func (c *Client) AppendFinal(ctx context.Context, event ledger.SignedEvent, open
 // AppendGroupFinal is AppendGroup, and then waits until the group is final. Of
 // the proofs holds what AppendFinal says, one for each event.
 func (c *Client) AppendGroupFinal(ctx context.Context, writes []Write) ([]ledger.Receipt, []*Proof, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errPatience)
+	defer cancel()
 	receipts, err := c.AppendGroup(ctx, writes)
 	if err != nil {
 		return nil, nil, err
