@@ -87,6 +87,9 @@ func (f serverFiles) read(ctx context.Context, path string, bytesMax int) ([]byt
 	case http.StatusOK:
 		return readAll(response.Body, bytesMax)
 	case http.StatusNotFound, http.StatusGone:
+		if path == checkpointFile { // nobody's lie: most likely another URL was meant
+			return nil, fmt.Errorf("%s/%s: the server answers %s; say the URL below which it lies", f.prefix, path, response.Status)
+		}
 		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 	}
 	return nil, fmt.Errorf("%s: the server answers %s", path, response.Status)
