@@ -183,9 +183,22 @@ func TestExampleConfigurationsAreValid(t *testing.T) {
 	}
 }
 
+// panickingYAML makes the parser of goccy/go-yaml v1.19.2 panic.
+const panickingYAML = "%TAG ! a\n---\n!a"
+
+// TestConfigThatTheParserPanicsOn: what is no YAML is a problem of the file, whatever
+// the library makes of it.
+func TestConfigThatTheParserPanicsOn(t *testing.T) {
+	_, err := ParseConfig("c.yaml", []byte(panickingYAML))
+	if err == nil || !strings.Contains(err.Error(), "c.yaml: not YAML that can be read") {
+		t.Error(err)
+	}
+}
+
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(completeYAML))
 	f.Add([]byte("raft: *a"))
+	f.Add([]byte(panickingYAML))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		config, err := ParseConfig("c.yaml", b)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 // problemList gathers what is wrong with a file, with the line of each key.
 type problemList struct {
 	lines    map[string]int // line of every key that stands in the file
+	reading  int            // line of the key that is being read; 0 before the first
 	problems []located
 }
 
@@ -60,18 +61,29 @@ func (l *problemList) err(path string) error {
 // goes on after a problem, so that all of them are found at once.
 func decodeYAML(b []byte, config any) *problemList {
 	list := &problemList{lines: map[string]int{}}
+	list.read(b, config)
+	return list
+}
+
+// read goes as far as it gets. The library panics on some text that is no YAML, which
+// here is a problem of the file like any other.
+func (l *problemList) read(b []byte, config any) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			l.addAt(l.reading, "", "not YAML that can be read, from here on: %v", fault)
+		}
+	}()
 	file, err := parser.ParseBytes(b, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		list.addAt(yamlLine(err), "", "not YAML: %s", yamlText(err))
-		return list
+		l.addAt(yamlLine(err), "", "not YAML: %s", yamlText(err))
+		return
 	}
 	if len(file.Docs) > 1 {
-		list.addAt(file.Docs[1].GetToken().Position.Line, "", "a second document; one is expected")
+		l.addAt(file.Docs[1].GetToken().Position.Line, "", "a second document; one is expected")
 	}
 	if len(file.Docs) > 0 && file.Docs[0].Body != nil {
-		list.decodeStruct("", file.Docs[0].Body, reflect.ValueOf(config).Elem())
+		l.decodeStruct("", file.Docs[0].Body, reflect.ValueOf(config).Elem())
 	}
-	return list
 }
 
 func (l *problemList) decodeStruct(prefix string, node ast.Node, into reflect.Value) {
@@ -142,7 +154,7 @@ func (l *problemList) eachKey(prefix string, node ast.Node, visit func(key strin
 			l.addAt(line, key, "stands already in line %d", first)
 			continue
 		}
-		l.lines[key] = line
+		l.lines[key], l.reading = line, line
 		visit(key, at)
 	}
 }
