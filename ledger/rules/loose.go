@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/vocabulary"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
@@ -88,7 +89,7 @@ func (w *work) splitOff(in Matter, out goods) *ledger.Rejection {
 	case out.stage != in.Stage:
 		return ledger.RejectField(ledger.MaterialMismatch, output+".stage", "a split polishes nothing")
 	case whole != (out.form == part || out.form == piece) || whole && out.form != in.Form:
-		return ledger.RejectField(ledger.FormInvalid, output+".form", "goods of form %d are not split into form %d", in.Form, out.form)
+		return ledger.RejectField(ledger.FormInvalid, output+".form", "%s is not split into %s", vocabulary.Word(in.Form), vocabulary.Word(out.form))
 	case in.Material == metal && !inProportion(in, made):
 		return ledger.RejectField(ledger.CompositionInvalid, output+".composition", "the parts of an alloy are made of what it is made of, in the same proportions")
 	}
@@ -234,7 +235,7 @@ func mergeable(in, first Matter, out goods) *ledger.Rejection {
 	parts := in.Form == part
 	switch {
 	case in.Form == piece || parts != (out.form == part) || out.form == single || out.form == piece:
-		return ledger.RejectField(ledger.FormInvalid, output+".form", "goods of form %d are not put together to form %d", in.Form, out.form)
+		return ledger.RejectField(ledger.FormInvalid, output+".form", "%s is not put together to %s", vocabulary.Word(in.Form), vocabulary.Word(out.form))
 	case in.Stage != out.stage:
 		return ledger.RejectField(ledger.MaterialMismatch, field, "rough and polished goods stay apart")
 	case treated(in.Treatments) != treated(first.Treatments):

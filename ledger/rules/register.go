@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/ledger/vocabulary"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
@@ -196,13 +197,13 @@ func (g *goods) checkOrigin(origin []*custodyv1.OriginComponent) *ledger.Rejecti
 	}
 	for _, c := range g.composition {
 		if total := totals[metalSlot(c.Metal)]; total != c.Micrograms {
-			return ledger.RejectField(ledger.MassMismatch, "origin", "the components of metal %d add up to %d micrograms, the composition has %d", c.Metal, total, c.Micrograms)
+			return ledger.RejectField(ledger.MassMismatch, "origin", "the components of %s add up to %d micrograms, the composition has %d", vocabulary.Word(c.Metal), total, c.Micrograms)
 		}
 		totals[metalSlot(c.Metal)] = 0
 	}
 	for _, component := range origin {
 		if totals[metalSlot(component.Metal)] != 0 {
-			return ledger.RejectField(ledger.MassMismatch, "origin.metal", "the composition has no metal %d", component.Metal)
+			return ledger.RejectField(ledger.MassMismatch, "origin.metal", "the composition has no %s", vocabulary.Word(component.Metal))
 		}
 	}
 	return nil

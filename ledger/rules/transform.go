@@ -230,9 +230,9 @@ func sameKind(in Matter, out goods, field string) *ledger.Rejection {
 	species := out.description.GetSpecies()
 	switch {
 	case out.material != in.Material:
-		return ledger.RejectField(ledger.MaterialMismatch, field+".material", "goods of material %d do not become material %d", in.Material, out.material)
+		return ledger.RejectField(ledger.MaterialMismatch, field+".material", "%s does not become %s", vocabulary.Word(in.Material), vocabulary.Word(out.material))
 	case out.nature != in.Nature:
-		return ledger.RejectField(ledger.NatureMismatch, field+".nature", "no change of matter makes goods of nature %d ones of nature %d", in.Nature, out.nature)
+		return ledger.RejectField(ledger.NatureMismatch, field+".nature", "no change of matter makes %s goods %s ones", vocabulary.Word(in.Nature), vocabulary.Word(out.nature))
 	case !sameSpecies(in.Species, species):
 		return ledger.RejectField(ledger.MaterialMismatch, field+".description.species", "%q does not become %q", in.Species, species)
 	}

@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"encoding/binary"
+	"regexp"
 	"testing"
 	"time"
 
@@ -203,12 +204,18 @@ func (w *world) do(party ledger.PartyID, body any, keys ...sign.PrivateKey) ledg
 	return c.ID
 }
 
-// refuse submits one event that must be refused for a reason.
+// bareEnum finds values of enums that a message does not say in words.
+var bareEnum = regexp.MustCompile(`\b(form|material|metal|nature|stage|mode|kind|process|unit|role) \d|[A-Z]+_[A-Z]+_[A-Z]+`)
+
+// refuse submits one event that must be refused for a reason, in words.
 func (w *world) refuse(reason ledger.Reason, message *custodyv1.Event, keys ...sign.PrivateKey) {
 	w.t.Helper()
 	outcome := w.submit(w.candidate(message, keys...))
 	if outcome.Rejection == nil {
 		w.t.Fatalf("accepted, want %s", reason)
+	}
+	if bareEnum.MatchString(outcome.Rejection.Message) {
+		w.t.Errorf("a number where people read words: %q", outcome.Rejection.Message)
 	}
 	if outcome.Rejection.Reason != reason {
 		w.t.Fatalf("refused with %v, want %s", outcome.Rejection, reason)
