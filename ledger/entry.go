@@ -115,11 +115,16 @@ func DecodeEntry(b []byte) (*Entry, error) {
 	if version := r.uint8(); version != EntryVersion {
 		return nil, fmt.Errorf("%w: version %d, expected %d", ErrEntry, version, EntryVersion)
 	}
-	e := &Entry{Kind: Kind(r.uint8()), Index: r.uint64(), RecordedAt: r.uint64()}
+	room := &entryRoom{}
+	e := &room.Entry
+	e.Kind, e.Index, e.RecordedAt = Kind(r.uint8()), r.uint64(), r.uint64()
 	copy(e.Prev[:], r.take(len(e.Prev)))
 	links := int(r.uint16())
 	if links > LinksMax {
 		return nil, fmt.Errorf("%w: %d links, at most %d", ErrEntry, links, LinksMax)
+	}
+	if links > 0 {
+		e.Links = room.links[:0]
 	}
 	for range links {
 		e.Links = append(e.Links, r.uint64())
@@ -130,6 +135,7 @@ func DecodeEntry(b []byte) (*Entry, error) {
 		if signatures == 0 || signatures > SignersMax {
 			return nil, fmt.Errorf("%w: %d signatures, expected 1 to %d", ErrEntry, signatures, SignersMax)
 		}
+		e.Signed.Signatures = room.signatures[:0]
 		for range signatures {
 			e.Signed.Signatures = append(e.Signed.Signatures, r.take(int(r.uint16())))
 		}
@@ -157,6 +163,13 @@ func DecodeEntry(b []byte) (*Entry, error) {
 		return nil, fmt.Errorf("%w: %d bytes left over", ErrEntry, len(r.b))
 	}
 	return e, nil
+}
+
+// entryRoom is an entry with room for what most entries have.
+type entryRoom struct {
+	Entry
+	links      [4]uint64
+	signatures [1][]byte
 }
 
 // reader takes fixed-size values off a slice; once it is too short it stays so
