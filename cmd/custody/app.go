@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,8 @@ type app struct {
 	// same: it is recorded, and not final in time.
 	late      error
 	waitFinal bool // --wait
+	// writes tells whether the command records events.
+	writes bool
 }
 
 // run executes one command line and gives the exit code.
@@ -80,6 +83,8 @@ Exit codes: 0 done, 1 wrong use or a local error, 2 refused by the ledger,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			path := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+			a.writes = path == "import" || slices.Contains(writing, path)
 			if a.output != "text" && a.output != "json" {
 				return usage(cmd, "--output %q: expected text or json", a.output)
 			}

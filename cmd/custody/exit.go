@@ -80,7 +80,13 @@ type fault struct {
 
 }
 
-func faultOf(err error) fault {
+// faultOf explains an error. writes tells whether the command would have recorded
+// something.
+func faultOf(err error, writes bool) fault {
+	nothing := ""
+	if writes {
+		nothing = "Nothing was recorded. "
+	}
 	f := fault{Exit: exitCode(err), Message: err.Error()}
 	var (
 		use         *usageError
@@ -112,10 +118,10 @@ func faultOf(err error) fault {
 		}
 	case errors.As(err, &unreachable):
 		if errors.Is(err, context.Canceled) {
-			f.Hint = "Interrupted. Nothing was recorded."
+			f.Hint = strings.TrimSpace("Interrupted. " + nothing)
 			break
 		}
-		f.Hint = "Nothing was recorded. Check that most nodes run and can be reached (--node), and that the genesis file is theirs; then try again."
+		f.Hint = nothing + "Check that most nodes run and can be reached (--node), and that the genesis file is theirs; then try again."
 	case errors.Is(err, context.Canceled):
 		f.Message = "interrupted"
 	}
@@ -127,7 +133,7 @@ func faultOf(err error) fault {
 
 // report prints an error for a person or, with -o json, for a program.
 func (a *app) report(err error) {
-	f := faultOf(err)
+	f := faultOf(err, a.writes)
 	if a.output == "json" {
 		writeJSON(a.err, struct {
 			Error fault `json:"error"`

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/audit"
 	"github.com/custodyledger/custodyledger/ledger/store"
+	"github.com/custodyledger/custodyledger/node/api/apitest"
 	"github.com/custodyledger/custodyledger/node/client"
 )
 
@@ -62,8 +64,8 @@ func TestExitCodesTellKindsApart(t *testing.T) {
 		{errors.New("no such file"), exitLocal, "custody: no such file\n"},
 		{&usageError{command: "custody send", text: "2 arguments"}, exitLocal, "'custody send --help' says how it is used."},
 		{unreachable, exitUnreachable, "host:1: connection refused"},
-		{unreachable, exitUnreachable, "Nothing was recorded."},
-		{&client.Unreachable{Ended: context.Canceled}, exitUnreachable, "Interrupted. Nothing was recorded.\n"},
+		{unreachable, exitUnreachable, "\n  Check that most nodes run"},
+		{&client.Unreachable{Ended: context.Canceled}, exitUnreachable, "Interrupted.\n"},
 		{&coded{code: exitUnknown, hint: hintImportAgain, error: unreachable}, exitUnknown, "host:1: connection refused\n  " + hintImportAgain + "\n"},
 		{&client.OutcomeUnknown{Event: ledger.EventID{0xab}, Cause: unreachable}, exitUnknown, "'custody receipt ab0000"},
 		{&client.OutcomeUnknown{Event: ledger.EventID{0xab}, Cause: unreachable}, exitUnknown, "[OUTCOME_UNKNOWN]"},
@@ -84,6 +86,37 @@ func TestExitCodesTellKindsApart(t *testing.T) {
 	}
 	if exitCode(nil) != exitDone || (&auditReport{OK: true}).verdict() != nil {
 		t.Error("no error is not success")
+	}
+}
+
+// TestUnreachableSaysWhatWasRecorded: only a command that writes says that it has
+// not. Every writing command is known as one.
+func TestUnreachableSaysWhatWasRecorded(t *testing.T) {
+	genesis := write(t, t.TempDir(), "genesis.json", apitest.New(t).File)
+	for _, c := range []struct {
+		args string
+		says bool
+	}{
+		{"show " + ledger.ItemID{1}.String(), false},
+		{"gov show", false},
+		{"bundle --governance -o none", false},
+		{"withdraw " + ledger.ItemID{1}.String(), true},
+		{"import stock.csv", true},
+	} {
+		var err bytes.Buffer
+		a := &app{in: strings.NewReader(""), out: io.Discard, err: &err, now: time.Now, env: func(string) string { return "" }}
+		cmd, left, found := a.root().Find(strings.Fields(c.args))
+		if found != nil {
+			t.Fatal(found)
+		}
+		cmd.RunE = func(*cobra.Command, []string) error { return &client.Unreachable{} }
+		cmd.Args = nil
+		root := cmd.Root()
+		root.SetArgs(strings.Fields(c.args + " --genesis " + genesis))
+		a.report(root.Execute())
+		if says := strings.Contains(err.String(), "Nothing was recorded."); says != c.says {
+			t.Errorf("custody %s %v: %s", c.args, left, err.String())
+		}
 	}
 }
 
