@@ -38,6 +38,13 @@ type claimKey struct {
 // newOverlay makes no map before something is put in it: most overlays see one event.
 func newOverlay(under View) *overlay { return &overlay{under: under} }
 
+// expect makes room for what so many events may well change.
+func (o *overlay) expect(events int) {
+	o.items, o.events = make(map[ledger.ItemID]int, events), make(map[ledger.EventID]uint64, events)
+	o.changes.Items = make([]Item, 0, events)
+	o.eventOrder = make([]ledger.EventID, 0, events)
+}
+
 func (o *overlay) Party(id ledger.PartyID) (Party, bool) {
 	if at, ok := o.parties[id]; ok {
 		return o.changes.Parties[at], true

@@ -16,6 +16,33 @@ type Sequencer struct {
 	rulesVersion uint32
 	state        *overlay
 	head         ledger.Head
+
+	// Memory for what is given out, taken for many events at a time. What is given
+	// out is a part of it that nothing else is.
+	receipts slab[ledger.Receipt]
+	appended slab[Sequenced]
+	entries  slab[ledger.Entry]
+	indexes  slab[uint64]
+}
+
+// slab gives out slices without taking memory for each.
+type slab[V any] struct {
+	left []V
+	size int // how many to take memory for at a time; 0: as many as are asked for
+}
+
+// slabMax is the most values that a slab takes memory for at a time, if not more are
+// asked for.
+const slabMax = 512
+
+// take gives a slice of n zero values, which cannot grow into the next one.
+func (s *slab[V]) take(n int) []V {
+	if n > len(s.left) {
+		s.left = make([]V, max(n, min(slabMax, s.size)))
+	}
+	taken := s.left[:n:n]
+	s.left = s.left[n:]
+	return taken
 }
 
 // Sequenced is an entry that was appended. A handover has no candidate; its event
@@ -36,6 +63,13 @@ func NewSequencer(id ledger.LedgerID, rulesVersion uint32, state View, head ledg
 	return &Sequencer{ledger: id, rulesVersion: rulesVersion, state: newOverlay(state), head: head}
 }
 
+// Expect says how many events are to come, before the first of them: with it, memory is
+// taken once. Others may come.
+func (s *Sequencer) Expect(events int) {
+	s.state.expect(events)
+	s.receipts.size, s.appended.size, s.entries.size, s.indexes.size = events, events, events, 3*events
+}
+
 // Append records a submission at a time in unix milliseconds, or refuses it
 // whole. A time before the last entry's is moved up to it. Receipts of
 // duplicates have their index only.
@@ -48,8 +82,8 @@ func (s *Sequencer) Append(submission ledger.Submission, at uint64) (ledger.Outc
 	if len(submission) > 1 {
 		state = newOverlay(s.state)
 	}
-	outcome := ledger.Outcome{Receipts: make([]ledger.Receipt, 0, len(submission))}
-	appended := make([]Sequenced, 0, len(submission))
+	outcome := ledger.Outcome{Receipts: s.receipts.take(len(submission))[:0]}
+	appended := s.appended.take(len(submission))[:0]
 	for i, candidate := range submission {
 		sequenced, rejection := s.step(state, head, candidate, at)
 		if rejection != nil {
@@ -119,7 +153,8 @@ func (s *Sequencer) step(state *overlay, head ledger.Head, candidate ledger.Cand
 	if rejection := j.apply(); rejection != nil {
 		return Sequenced{}, rejection
 	}
-	entry := &ledger.Entry{
+	entry := &s.entries.take(1)[0]
+	*entry = ledger.Entry{
 		Kind:       candidate.Kind(),
 		Index:      head.Size,
 		RecordedAt: at,
@@ -138,13 +173,14 @@ func (s *Sequencer) step(state *overlay, head ledger.Head, candidate ledger.Cand
 // links gives the entry's links in the state in front of it. A party or item that
 // is not there has none: the event is refused.
 func (s *Sequencer) links(state View, candidate ledger.Candidate) []uint64 {
-	var links []uint64
-	for _, id := range candidate.Parties() {
+	parties, names := candidate.Parties(), candidate.Names()
+	links := s.indexes.take(len(parties) + len(names))[:0]
+	for _, id := range parties {
 		if party, ok := state.Party(id); ok {
 			links = append(links, party.LastIndex)
 		}
 	}
-	for _, id := range candidate.Names() {
+	for _, id := range names {
 		if item, ok := state.Item(id); ok {
 			links = append(links, item.LastIndex)
 		}

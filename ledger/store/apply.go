@@ -75,7 +75,14 @@ func (w *writer) sequence(batches []Batch) [][]ledger.Outcome {
 	head := w.next.head.Head
 	sequencer := rules.NewSequencer(w.store.id, w.store.genesis.RulesVersion, w.view, head)
 	outcomes := make([][]ledger.Outcome, len(batches))
-	var entries []rules.Sequenced
+	events := 0
+	for _, batch := range batches {
+		for _, submission := range batch.Submissions {
+			events += len(submission)
+		}
+	}
+	sequencer.Expect(events)
+	entries := make([]rules.Sequenced, 0, events)
 	for b, batch := range batches {
 		outcomes[b] = make([]ledger.Outcome, len(batch.Submissions))
 		for i, submission := range batch.Submissions {

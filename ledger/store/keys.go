@@ -48,8 +48,14 @@ var (
 	metaSigned   = []byte("msigned")   // SignedHead, absent before the first
 )
 
+// The functions that make keys of fixed length are small and say the length, so that a
+// key that nobody keeps costs no memory.
+
 func entryKey(index uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{prefixEntry}, index)
+	key := make([]byte, 1+8)
+	key[0] = prefixEntry
+	binary.BigEndian.PutUint64(key[1:], index)
+	return key
 }
 
 func governanceKey(index uint64) []byte {
@@ -61,25 +67,50 @@ func openingsKey(index uint64) []byte {
 }
 
 func treeKey(level uint8, index uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{prefixTree, level}, index)
+	key := make([]byte, 2+8)
+	key[0], key[1] = prefixTree, level
+	binary.BigEndian.PutUint64(key[2:], index)
+	return key
 }
 
-func eventKey(id ledger.EventID) []byte { return append([]byte{prefixEvent}, id[:]...) }
+func eventKey(id ledger.EventID) []byte {
+	key := make([]byte, 1+len(id))
+	key[0] = prefixEvent
+	copy(key[1:], id[:])
+	return key
+}
+
+func itemKey(id ledger.ItemID) []byte   { return ofItem(prefixItem, id) }
+func matterKey(id ledger.ItemID) []byte { return ofItem(prefixMatter, id) }
+
+func ofItem(prefix byte, id ledger.ItemID) []byte {
+	key := make([]byte, 1+len(id))
+	key[0] = prefix
+	copy(key[1:], id[:])
+	return key
+}
+
 func partyKey(id ledger.PartyID) []byte { return append([]byte{prefixParty}, id[:]...) }
 func keyKey(id sign.KeyID) []byte       { return append([]byte{prefixKey}, id[:]...) }
-func itemKey(id ledger.ItemID) []byte   { return append([]byte{prefixItem}, id[:]...) }
 
-func matterKey(id ledger.ItemID) []byte       { return append([]byte{prefixMatter}, id[:]...) }
 func attestationKey(id ledger.EventID) []byte { return append([]byte{prefixAttestation}, id[:]...) }
 func paperKey(id rules.PaperID) []byte        { return append([]byte{prefixPaper}, id[:]...) }
 func outsideIDsKey(id ledger.ItemID) []byte   { return append([]byte{prefixOutsideIDs}, id[:]...) }
 
 func namedKey(item ledger.ItemID, index uint64) []byte {
-	return binary.BigEndian.AppendUint64(append([]byte{prefixNamed}, item[:]...), index)
+	key := make([]byte, 1+len(item)+8)
+	key[0] = prefixNamed
+	copy(key[1:], item[:])
+	binary.BigEndian.PutUint64(key[1+len(item):], index)
+	return key
 }
 
 func partyItemKey(party ledger.PartyID, r roles, item ledger.ItemID) []byte {
-	return append(partyItemPrefix(party, r), item[:]...)
+	key := make([]byte, 2+partyBytes+itemBytes)
+	key[0], key[1+partyBytes] = prefixPartyItem, byte(r)
+	copy(key[1:], party[:])
+	copy(key[2+partyBytes:], item[:])
+	return key
 }
 
 func partyItemPrefix(party ledger.PartyID, r roles) []byte {

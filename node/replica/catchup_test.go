@@ -28,8 +28,8 @@ type source struct {
 // sources are the peers of a test by node id.
 type sources map[string]*source
 
-func (sources) Propose(context.Context, string, ledger.Submission) (ledger.Outcome, uint64, error) {
-	return ledger.Outcome{}, 0, &consensus.NotLeaderError{}
+func (sources) Propose(context.Context, string, ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
+	return ledger.Outcome{}, consensus.EntryID{}, &consensus.NotLeaderError{}
 }
 
 func (sources) ReadIndex(context.Context, string) (uint64, error) {

@@ -197,7 +197,9 @@ type commandReader struct {
 }
 
 func (r *commandReader) submissions() (all [][]unverified) {
-	for range r.count(r.uint16(), 1, CommandSubmissionsMax, "submissions") {
+	n := r.count(r.uint16(), 1, CommandSubmissionsMax, "submissions")
+	all = make([][]unverified, 0, n)
+	for range n {
 		all = append(all, r.submission())
 		if r.err != nil {
 			return nil
@@ -207,8 +209,9 @@ func (r *commandReader) submissions() (all [][]unverified) {
 }
 
 func (r *commandReader) submission() []unverified {
-	var events []unverified
-	for range r.count(r.uint16(), 1, ledger.GroupEventsMax, "events") {
+	n := r.count(r.uint16(), 1, ledger.GroupEventsMax, "events")
+	events := make([]unverified, 0, n)
+	for range n {
 		events = append(events, r.event())
 		if r.err != nil {
 			return nil
@@ -219,7 +222,9 @@ func (r *commandReader) submission() []unverified {
 
 func (r *commandReader) event() unverified {
 	var u unverified
-	for range r.count(r.uint8(), 1, ledger.SignersMax, "signatures") {
+	n := r.count(r.uint8(), 1, ledger.SignersMax, "signatures")
+	u.signed.Signatures = make([][]byte, 0, n)
+	for range n {
 		u.signed.Signatures = append(u.signed.Signatures, r.take(r.uint16()))
 	}
 	for range r.count(r.uint8(), 0, ledger.CommitmentsMax, "openings") {

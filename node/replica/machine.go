@@ -32,7 +32,7 @@ type machine struct {
 
 // applied is the result of one command.
 type applied struct {
-	index    uint64 // of the raft entry
+	entry    consensus.EntryID
 	outcomes []ledger.Outcome
 	// refused is set when the command as a whole could not be read; outcomes is
 	// then empty.
@@ -47,7 +47,7 @@ func (m *machine) Apply(position ledger.Position, commands []consensus.Command) 
 	decoded := make([]command, len(commands))
 	results := make([]*applied, len(commands))
 	for i, c := range commands {
-		results[i] = &applied{index: c.Index}
+		results[i] = &applied{entry: consensus.EntryID{Index: c.Index, Term: c.Term}}
 		var err error
 		switch decoded[i], err = decodeCommand(c.Data); {
 		case errors.Is(err, errCommandVersion):
@@ -133,19 +133,27 @@ func (j judgement) outcome() ledger.Outcome {
 
 // judge decodes and verifies every event of every command, on all cores.
 func (m *machine) judge(commands []command) [][]judgement {
-	var events []*pendingEvent
+	count := 0
+	for _, c := range commands {
+		for _, submission := range c.submissions {
+			count += len(submission)
+		}
+	}
+	events := make([]pendingEvent, 0, count)
 	for _, c := range commands {
 		for _, submission := range c.submissions {
 			for _, u := range submission {
-				events = append(events, &pendingEvent{unverified: u})
+				events = append(events, pendingEvent{unverified: u})
 			}
 		}
 	}
 	m.verifyAll(events)
+	g := gatherer{decoded: make([]*ledger.Event, count), submissions: make(ledger.Submission, count)}
 	judged := make([][]judgement, len(commands))
 	for i, c := range commands {
+		judged[i] = make([]judgement, 0, len(c.submissions))
 		for _, submission := range c.submissions {
-			judged[i] = append(judged[i], gather(events[:len(submission)]))
+			judged[i] = append(judged[i], g.gather(events[:len(submission)]))
 			events = events[len(submission):]
 		}
 	}
@@ -160,9 +168,10 @@ type pendingEvent struct {
 }
 
 // verifyAll shares the events out over goroutines. No verdict depends on how.
-func (m *machine) verifyAll(events []*pendingEvent) {
-	var unknown []*pendingEvent
-	for _, e := range events {
+func (m *machine) verifyAll(events []pendingEvent) {
+	unknown := make([]*pendingEvent, 0, len(events))
+	for i := range events {
+		e := &events[i]
 		event, ok := m.verified.take(e.signed)
 		if ok {
 			e.candidate.VerifiedEvent = event
@@ -211,11 +220,19 @@ func (e *pendingEvent) setOpenings() {
 	}
 }
 
-// gather puts the events of one submission together again.
-func gather(events []*pendingEvent) judgement {
-	decoded := make([]*ledger.Event, len(events))
-	submission := make(ledger.Submission, len(events))
-	for i, e := range events {
+// gatherer puts the events of each submission together again, in memory that is taken
+// for all of them at once.
+type gatherer struct {
+	decoded     []*ledger.Event
+	submissions ledger.Submission
+}
+
+func (g *gatherer) gather(events []pendingEvent) judgement {
+	n := len(events)
+	decoded, submission := g.decoded[:n:n], g.submissions[:n:n]
+	g.decoded, g.submissions = g.decoded[n:], g.submissions[n:]
+	for i := range events {
+		e := &events[i]
 		if e.rejection != nil {
 			return judgement{rejection: e.rejection, at: i}
 		}
@@ -231,6 +248,7 @@ func standing(commands []command, judged [][]judgement) (batches []store.Batch, 
 	batches, stand = make([]store.Batch, len(commands)), make([][]int, len(commands))
 	for i, c := range commands {
 		batches[i].At = c.at
+		batches[i].Submissions, stand[i] = make([]ledger.Submission, 0, len(judged[i])), make([]int, 0, len(judged[i]))
 		for k, j := range judged[i] {
 			if j.rejection == nil {
 				batches[i].Submissions = append(batches[i].Submissions, j.submission)

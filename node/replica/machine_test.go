@@ -57,8 +57,8 @@ func applyAll(t *testing.T, m *machine, first uint64, commands ...[]byte) []*app
 	var out []*applied
 	for i, r := range results {
 		a := r.(*applied)
-		if a.index != first+uint64(i) {
-			t.Errorf("result %d is of raft index %d", i, a.index)
+		if a.entry.Index != first+uint64(i) {
+			t.Errorf("result %d is of raft index %d", i, a.entry.Index)
 		}
 		out = append(out, a)
 	}
@@ -231,7 +231,7 @@ func TestVerifiedCacheIsBoundedAndKeyedBySignatures(t *testing.T) {
 		t.Error("an event is found twice")
 	}
 	for i := range 3 * verifiedEventsMax {
-		signed := ledger.SignedEvent{Event: binary.BigEndian.AppendUint64(nil, uint64(i)), Signatures: [][]byte{{1}}}
+		signed := ledger.SignedEvent{Event: []byte{1}, Signatures: [][]byte{binary.BigEndian.AppendUint64(nil, uint64(i))}}
 		c.put(ledger.VerifiedEvent{Event: &ledger.Event{Signed: signed}})
 		if n := len(c.recent) + len(c.older); n > 2*verifiedEventsMax {
 			t.Fatalf("%d events are kept", n)
@@ -241,7 +241,7 @@ func TestVerifiedCacheIsBoundedAndKeyedBySignatures(t *testing.T) {
 	for i := range 3 * verifiedBytesMax / len(large) {
 		large = bytes.Clone(large)
 		binary.BigEndian.PutUint64(large, uint64(i))
-		c.put(ledger.VerifiedEvent{Event: &ledger.Event{Signed: ledger.SignedEvent{Event: large, Signatures: [][]byte{{1}}}}})
+		c.put(ledger.VerifiedEvent{Event: &ledger.Event{Signed: ledger.SignedEvent{Event: large, Signatures: [][]byte{large[:8]}}}})
 		if c.bytes > verifiedBytesMax {
 			t.Fatalf("%d bytes are kept", c.bytes)
 		}

@@ -667,16 +667,16 @@ func (r *routes) to(node string) (*process, error) {
 	return p, nil
 }
 
-func (r *routes) Propose(ctx context.Context, node string, submission ledger.Submission) (ledger.Outcome, uint64, error) {
+func (r *routes) Propose(ctx context.Context, node string, submission ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
 	p, err := r.to(node)
 	if err != nil {
-		return ledger.Outcome{}, 0, &consensus.NotLeaderError{}
+		return ledger.Outcome{}, consensus.EntryID{}, &consensus.NotLeaderError{}
 	}
-	outcome, index, err := p.replica.Propose(ctx, submission)
+	outcome, entry, err := p.replica.Propose(ctx, submission)
 	if !r.process.server.Reaches(p.server) {
-		return ledger.Outcome{}, 0, consensus.ErrOutcomeUnknown
+		return ledger.Outcome{}, consensus.EntryID{}, consensus.ErrOutcomeUnknown
 	}
-	return outcome, index, err
+	return outcome, entry, err
 }
 
 func (r *routes) ReadIndex(ctx context.Context, node string) (uint64, error) {

@@ -38,7 +38,7 @@ const CommandAheadMax = 30 * time.Second
 type Peers interface {
 	// Propose has a node propose a submission, if it is the leader, and returns
 	// with the raft index at which it was applied there.
-	Propose(ctx context.Context, node string, submission ledger.Submission) (ledger.Outcome, uint64, error)
+	Propose(ctx context.Context, node string, submission ledger.Submission) (ledger.Outcome, consensus.EntryID, error)
 	// ReadIndex asks a node, if it is the leader, from which raft index on a
 	// read is linearizable.
 	ReadIndex(ctx context.Context, node string) (uint64, error)

@@ -39,11 +39,11 @@ func (r *Replica) submit(ctx context.Context, submission ledger.Submission) (led
 	return r.forward(ctx, elsewhere.Leader, submission)
 }
 
-// Propose is Submit without forwarding. It also gives the raft index at which
-// the submission was applied.
-func (r *Replica) Propose(ctx context.Context, submission ledger.Submission) (ledger.Outcome, uint64, error) {
+// Propose is Submit without forwarding. It also gives the raft entry at which
+// the submission was applied; none for one that was refused before.
+func (r *Replica) Propose(ctx context.Context, submission ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
 	if !r.enter() {
-		return ledger.Outcome{}, 0, consensus.ErrOverloaded
+		return ledger.Outcome{}, consensus.EntryID{}, consensus.ErrOverloaded
 	}
 	defer r.leave()
 	return r.propose(ctx, submission)
@@ -61,23 +61,23 @@ func (r *Replica) enter() bool {
 
 func (r *Replica) leave() { <-r.slots }
 
-func (r *Replica) propose(ctx context.Context, submission ledger.Submission) (ledger.Outcome, uint64, error) {
+func (r *Replica) propose(ctx context.Context, submission ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
 	if err := r.mayPropose(); err != nil {
-		return ledger.Outcome{}, 0, err
+		return ledger.Outcome{}, consensus.EntryID{}, err
 	}
 	w, rejection := newWaiting(submission)
 	if rejection != nil {
-		return ledger.Outcome{Rejection: rejection}, 0, nil
+		return ledger.Outcome{Rejection: rejection}, consensus.EntryID{}, nil
 	}
 	r.remember(submission)
 	if err := r.batcher.Submit(w); err != nil {
-		return ledger.Outcome{}, 0, err
+		return ledger.Outcome{}, consensus.EntryID{}, err
 	}
 	select {
 	case fate := <-w.fate:
-		return fate.outcome, fate.index, fate.err
+		return fate.outcome, fate.entry, fate.err
 	case <-ctx.Done():
-		return ledger.Outcome{}, 0, unknown(context.Cause(ctx))
+		return ledger.Outcome{}, consensus.EntryID{}, unknown(context.Cause(ctx))
 	}
 }
 
@@ -110,14 +110,14 @@ func (r *Replica) remember(submission ledger.Submission) {
 func (r *Replica) forward(ctx context.Context, leader string, submission ledger.Submission) (ledger.Outcome, error) {
 	r.metrics.forwarded.Inc()
 	r.remember(submission)
-	outcome, index, err := r.peers.Propose(ctx, leader, submission)
+	outcome, entry, err := r.peers.Propose(ctx, leader, submission)
 	if err != nil {
 		return ledger.Outcome{}, err
 	}
-	if outcome.Rejection != nil && index == 0 {
+	if outcome.Rejection != nil && entry.Index == 0 {
 		return outcome, nil // refused before it was proposed
 	}
-	if err := r.node.WaitApplied(ctx, index); err != nil {
+	if err := r.node.WaitCommitted(ctx, entry); err != nil {
 		return ledger.Outcome{}, unknown(err)
 	}
 	if outcome.Rejection != nil {
@@ -164,7 +164,7 @@ type waiting struct {
 
 type fate struct {
 	outcome ledger.Outcome
-	index   uint64
+	entry   consensus.EntryID
 	err     error
 }
 
@@ -189,9 +189,9 @@ func (w *waiting) deliver(result any, position int, err error) {
 	case !ok:
 		w.fate <- fate{err: unknown(fmt.Errorf("the machine answered with a %T", result))}
 	case a.refused != nil:
-		w.fate <- fate{outcome: ledger.Outcome{Rejection: a.refused}, index: a.index}
+		w.fate <- fate{outcome: ledger.Outcome{Rejection: a.refused}, entry: a.entry}
 	default:
-		w.fate <- fate{outcome: a.outcomes[position], index: a.index}
+		w.fate <- fate{outcome: a.outcomes[position], entry: a.entry}
 	}
 }
 
