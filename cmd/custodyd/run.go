@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -28,11 +29,25 @@ disk failing or its ledger differing from the others' ends itself.`,
 			if err != nil {
 				return err
 			}
+			limitMemory(os.Getenv)
 			return serve(command.Context(), configPath, config, os.Stderr)
 		},
 	}
 	configFlag(command, &configPath)
 	return command
+}
+
+// memorySoftMax is where garbage is collected before a node's memory grows on. What
+// a node holds of a large ledger, mostly Pebble's cache and tables in memory, is about
+// half of it and does not grow; left alone, the garbage may be as much again.
+const memorySoftMax = 448 << 20
+
+// limitMemory sets it, unless the runtime's own variable says something else. It is no
+// wall: a node that needs more gets more.
+func limitMemory(env func(string) string) {
+	if env("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memorySoftMax)
+	}
 }
 
 // serve runs a node until ctx ends, and logs to w.
