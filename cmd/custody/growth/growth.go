@@ -245,11 +245,11 @@ func (g *grower) inspect(ctx context.Context, p *Point) error {
 		if node == leader {
 			continue
 		}
-		took, err := g.full.restart(ctx, node)
+		took, cpu, err := g.full.restart(ctx, node)
 		if err != nil {
 			return fmt.Errorf("restart a node: %w", err)
 		}
-		p.RestartMs = max(p.RestartMs, milliseconds(took))
+		p.RestartMs, p.RestartCPUMs = max(p.RestartMs, milliseconds(took)), max(p.RestartCPUMs, milliseconds(cpu))
 	}
 	if p.Root, err = g.full.agreed(ctx, p.Size); err != nil {
 		return err

@@ -3,8 +3,10 @@ package growth
 import (
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/custodyledger/custodyledger/ledger"
+	"github.com/custodyledger/custodyledger/node/client"
 	"github.com/custodyledger/custodyledger/node/localnet/trade"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
@@ -31,7 +33,7 @@ type lane struct {
 
 // owned is a stone and the dealer who has it.
 type owned struct {
-	trade.Stone
+	ledger.ItemRef
 	by int
 }
 
@@ -87,7 +89,7 @@ func (l *lane) register() ([]ledger.SignedEvent, error) {
 	if err != nil {
 		return nil, err
 	}
-	stone := owned{Stone: trade.Registered(event), by: by}
+	stone := owned{ItemRef: trade.Registered(event).ItemRef, by: by}
 	if len(l.stones) < laneStonesMax {
 		l.stones = append(l.stones, stone)
 	} else {
@@ -96,12 +98,52 @@ func (l *lane) register() ([]ledger.SignedEvent, error) {
 	return []ledger.SignedEvent{event}, nil
 }
 
+// sell is an offer and its acceptance, each with what the two keep to themselves of it:
+// the ledger gets salted hashes, and an event has about 400 bytes, as in life.
 func (l *lane) sell() ([]ledger.SignedEvent, error) {
 	stone := &l.stones[l.random.IntN(len(l.stones))]
 	to := (stone.by + 1 + l.random.IntN(len(l.dealers)-1)) % len(l.dealers)
-	events, err := stone.Travel(l.dealers, []trade.Leg{trade.Sale(stone.by, to)})
-	stone.by = to
-	return events, err
+	seller, buyer := l.dealers[stone.by], l.dealers[to]
+	private, err := l.private(seller)
+	if err != nil {
+		return nil, err
+	}
+	terms := client.OfferTerms{To: buyer.Party(), Mode: custodyv1.Mode_MODE_SALE, ExpiresAt: time.Now().Add(trade.OfferTerm)}
+	offer, err := seller.Offer(stone.ItemRef, terms, private...)
+	if err != nil {
+		return nil, err
+	}
+	stone.Prev = offer.ID()
+	if private, err = l.private(buyer); err != nil {
+		return nil, err
+	}
+	answer, err := buyer.Accept(stone.ItemRef, offer.ID(), seller.Party(), private...)
+	if err != nil {
+		return nil, err
+	}
+	stone.Prev, stone.by = answer.ID(), to
+	return []ledger.SignedEvent{offer, answer}, nil
+}
+
+// private is what a dealer notes of a sale: what it is worth, and where it stands in
+// the books. The openings stay with nobody.
+func (l *lane) private(by trade.Dealer) ([]ledger.Opening, error) {
+	var openings []ledger.Opening
+	for _, note := range []struct {
+		field custodyv1.PrivateField
+		value string
+	}{
+		{custodyv1.PrivateField_PRIVATE_FIELD_PRICE, fmt.Sprintf("USD %d", 100+l.random.IntN(100_000))},
+		{custodyv1.PrivateField_PRIVATE_FIELD_INVOICE, fmt.Sprint(l.random.Uint32())},
+		{custodyv1.PrivateField_PRIVATE_FIELD_STOCK_NUMBER, fmt.Sprint(l.random.Uint32())},
+	} {
+		opening, err := by.Private(note.field, note.value)
+		if err != nil {
+			return nil, err
+		}
+		openings = append(openings, opening)
+	}
+	return openings, nil
 }
 
 // goods is a polished diamond with everything that a dealer would say of it.

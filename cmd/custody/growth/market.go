@@ -285,26 +285,26 @@ func (m *market) settled(ctx context.Context) (uint64, error) {
 }
 
 // restart kills a node, starts it, and says how long it took from the start to the
-// first linearizable read that it answered.
-func (m *market) restart(ctx context.Context, node *localnet.Node) (time.Duration, error) {
+// first linearizable read that it answered, and how much CPU time of the node.
+func (m *market) restart(ctx context.Context, node *localnet.Node) (took, cpu time.Duration, err error) {
 	node.Kill()
 	begin := time.Now()
 	if err := node.Start(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := node.WaitReady(ctx); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	// A client of before would wait before it dials again.
 	c, err := client.New(client.Config{Genesis: m.net.Genesis(), Addresses: []string{node.Member.Node + "=" + node.ClientAddress}})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer c.Close()
 	if _, err := c.TreeHead(ctx, 0, client.Linearizable); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return time.Since(begin), nil
+	return time.Since(begin), cpuTime([]int{node.PID()}), nil
 }
 
 // agreed gives the root of all nodes at a size.

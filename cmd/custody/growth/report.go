@@ -45,8 +45,10 @@ type Point struct {
 	LedgerBytes uint64 `json:"ledger_bytes"`
 	RaftBytes   uint64 `json:"raft_bytes"`
 	// RestartMs is from the start of a killed node to the first linearizable read.
-	RestartMs float64 `json:"restart_ms"`
-	Root      string  `json:"root"` // of all nodes, at Size
+	// RestartCPUMs is what the node itself had computed until then.
+	RestartMs    float64 `json:"restart_ms"`
+	RestartCPUMs float64 `json:"restart_cpu_ms"`
+	Root         string  `json:"root"` // of all nodes, at Size
 }
 
 // eventBytesMean is what one entry's signed event has.

@@ -22,11 +22,15 @@ func (r *Report) Text(w io.Writer) {
 }
 
 func rowsOf(points []Point) [][]string {
-	rows := [][]string{{"entries", "filled/s", "appends/s", "(lowest–highest)", "p50 ms", "p99 ms", "CPU µs/entry", "restart ms", "anonymous MiB", "event bytes", "disk/event", "ratio", "ledger MiB", "raft log MiB"}}
+	rows := [][]string{{"entries", "filled/s", "appends/s", "(lowest–highest)", "p50 ms", "p99 ms", "CPU µs/entry", "restart ms", "its CPU ms", "anonymous MiB", "event bytes", "disk/event", "ratio", "ledger MiB", "raft log MiB"}}
 	for _, p := range points {
+		filled := "–" // the rounds of the point before went past this one
+		if p.Filled > 0 {
+			filled = format("%.0f", p.FilledPerSecond)
+		}
 		rows = append(rows, []string{
-			count(p.Entries), format("%.0f", p.FilledPerSecond), format("%.0f", p.Appends.PerSecond), format("(%.0f–%.0f)", p.Appends.PerSecondMin, p.Appends.PerSecondMax),
-			format("%.1f", p.Appends.P50Ms), format("%.1f", p.Appends.P99Ms), format("%.0f", p.Appends.CPUMicroseconds), format("%.0f", p.RestartMs),
+			count(p.Entries), filled, format("%.0f", p.Appends.PerSecond), format("(%.0f–%.0f)", p.Appends.PerSecondMin, p.Appends.PerSecondMax),
+			format("%.1f", p.Appends.P50Ms), format("%.1f", p.Appends.P99Ms), format("%.0f", p.Appends.CPUMicroseconds), format("%.0f", p.RestartMs), format("%.0f", p.RestartCPUMs),
 			format("%.0f", mebibytes(p.AnonymousBytes)), format("%.0f", p.eventBytesMean()), format("%.0f", p.diskBytesMean()), format("%.2f", p.diskRatio()),
 			format("%.0f", mebibytes(p.LedgerBytes)), format("%.0f", mebibytes(p.RaftBytes)),
 		})
