@@ -1,6 +1,7 @@
 // Package bench measures a ledger of three nodes on this machine: how many
 // signed events a second it records and how long each takes, how many items it
-// reads, and how fast an audit runs.
+// reads, how fast an audit runs, how soon it goes on when its leader dies, and
+// what it does under more load than it can take. Beside it runs etcd, in turn.
 //
 // It founds a ledger of made-up associations for itself, with every check and
 // every fsync on, and deletes it afterwards. It never writes to a ledger that
@@ -9,11 +10,11 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/custodyledger/custodyledger/node/client"
 	"github.com/custodyledger/custodyledger/node/localnet"
 	"github.com/custodyledger/custodyledger/node/localnet/trade"
+	"github.com/custodyledger/custodyledger/node/workload"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
@@ -32,51 +34,95 @@ type Config struct {
 	// proposals nor cosigns. With it, the cost of both is measured too; "" leaves
 	// that out.
 	Plain string
-	// Clients are the numbers of concurrent clients.
+	// Etcd is the program of scripts/etcd, which runs etcd beside the ledger; ""
+	// leaves that out, and so does a program that cannot be run, which Step is told.
+	Etcd string
+	// Commit is what the programs were built from, if they do not know it themselves.
+	Commit string
+	// Clients are the numbers of concurrent clients, ascending.
 	Clients []int
 	// Rounds is how often everything is measured, in turn.
 	Rounds int
 	// Round is how long one measurement lasts.
 	Round time.Duration
+	// Kills is how often the leader is killed.
+	Kills int
 	// Step is told what begins; may be nil.
 	Step func(string)
 }
 
-// eventsPerSecondMax is above what two cores can record; it sizes the pool of
-// events that is signed before the clock starts.
-const eventsPerSecondMax = 16_000
-
 // Run founds a ledger, measures it and deletes it.
 func Run(ctx context.Context, config Config) (*Report, error) {
+	if config.Step == nil {
+		config.Step = func(string) {}
+	}
 	dir, err := os.MkdirTemp("", "custody-bench-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	net, err := localnet.Run(ctx, localnet.Options{Dir: dir, Program: config.Program})
+	b, err := found(ctx, config, filepath.Join(dir, "ledger"), config.Program)
 	if err != nil {
-		return nil, fmt.Errorf("start a ledger to measure: %w", err)
-	}
-	defer net.Close()
-	b := &bencher{config: config, net: net}
-	if b.config.Step == nil {
-		b.config.Step = func(string) {}
-	}
-	if err := b.admit(ctx); err != nil {
 		return nil, err
 	}
-	return b.measure(ctx)
+	defer b.net.Close()
+	report := &Report{
+		Versions: versions(config), CPUs: runtime.NumCPU(), Nodes: len(b.net.Nodes()),
+		Fsync: true, TLS: true, RoundMs: config.Round.Milliseconds(),
+	}
+	etcd, err := startPeer(config.Etcd)
+	switch {
+	case err == nil:
+		defer etcd.close()
+		report.Etcd = &etcd.about
+	case config.Etcd == "":
+		report.EtcdLeftOut = "not asked for; --etcd names the program that runs it"
+	default:
+		report.EtcdLeftOut = err.Error() + "; make bench builds it from scripts/etcd"
+	}
+	if report.Etcd == nil {
+		config.Step("etcd is left out: " + report.EtcdLeftOut)
+	}
+	if err := b.measure(ctx, etcd, report); err != nil {
+		return nil, err
+	}
+	if config.Plain != "" {
+		b.net.Close() // two more ledgers are enough for one machine
+		if report.Costs, err = costs(ctx, config); err != nil {
+			return nil, err
+		}
+	}
+	report.Figures = figures(report)
+	return report, nil
 }
 
+// bencher is one ledger that is measured.
 type bencher struct {
-	config     Config
-	net        *localnet.Net
-	dealers    []trade.Dealer
+	config  Config
+	net     *localnet.Net
+	dealers []trade.Dealer
+	cast    *workload.Cast
+	stories uint64 // signed so far; each has a seed of its own
+	// eventBytes is the size of a signed registration, signatures included.
 	eventBytes int
-	items      []ledger.ItemID // registered while measuring appends
-	// leaderFirst has the first client begin at the leader, so that two ledgers are
-	// compared alike: through another node a write takes up to 10 ms longer.
-	leaderFirst bool
+	recorded   []ledger.SignedEvent // registrations, while measuring appends
+	// fastest is the best rate of each load so far; it sizes what is signed.
+	fastest map[string]float64
+}
+
+// found makes a ledger, starts its nodes and admits who signs. The caller closes
+// its net.
+func found(ctx context.Context, config Config, dir, program string) (*bencher, error) {
+	net, err := localnet.Run(ctx, localnet.Options{Dir: dir, Program: program})
+	if err != nil {
+		return nil, fmt.Errorf("start a ledger of %s to measure: %w", program, err)
+	}
+	b := &bencher{config: config, net: net, fastest: map[string]float64{}}
+	if err := b.admit(ctx); err != nil {
+		net.Close()
+		return nil, err
+	}
+	return b, nil
 }
 
 // dealersCount is how many parties sign: enough that their keys differ within a
@@ -108,7 +154,7 @@ func (b *bencher) admit(ctx context.Context) error {
 		}
 		b.dealers = append(b.dealers, dealer)
 	}
-	return nil
+	return b.admitCast(ctx, c)
 }
 
 // load is one kind of load and its rounds so far.
@@ -116,112 +162,136 @@ type load struct {
 	name    string
 	clients int
 	run     func(ctx context.Context, clients int) (round, error)
-	rounds  []round
+	// etcd is what is measured beside it; may be nil.
+	etcd   *load
+	rounds []round
 }
 
-func (b *bencher) measure(ctx context.Context) (*Report, error) {
+// The names of loads that the table of bars asks for.
+const (
+	nameUnary    = "append, one event a call"
+	nameStreamed = "append, streamed"
+	nameFinal    = "append, proven final"
+	nameMix      = "append, the trade's mix, streamed"
+	nameRead     = "item read, linearizable"
+	nameProof    = "receipt with proof, linearizable"
+	nameStated   = "item read with proof, final"
+	nameAudit    = "audit, entries"
+	namePut      = "etcd: put"
+	nameGet      = "etcd: get, linearizable"
+)
+
+func (b *bencher) loads(etcd *peer) []*load {
+	beside := func(name, order string, clients int) *load {
+		if etcd == nil {
+			return nil
+		}
+		return &load{name: name, clients: clients, run: etcd.load(order, b)}
+	}
 	var loads []*load
-	for _, clients := range b.config.Clients {
-		loads = append(loads, &load{name: "append, one event a call", clients: clients, run: b.unary})
+	each := func(name string, run func(context.Context, int) (round, error), etcdName, order string) {
+		for _, clients := range b.config.Clients {
+			l := &load{name: name, clients: clients, run: run}
+			if order != "" {
+				l.etcd = beside(etcdName, order, clients)
+			}
+			loads = append(loads, l)
+		}
 	}
-	for _, clients := range b.config.Clients {
-		loads = append(loads, &load{name: "append, streamed", clients: clients, run: b.streamed})
+	each(nameUnary, b.unary, namePut, "put")
+	each(nameStreamed, b.streamed, "", "")
+	loads = append(loads, &load{name: nameMix, clients: 16, run: b.mix}, &load{name: nameFinal, clients: 16, run: b.final})
+	each(nameRead, b.reads, nameGet, "get")
+	for _, clients := range b.config.Clients[len(b.config.Clients)/2 : len(b.config.Clients)/2+1] {
+		loads = append(loads, &load{name: nameProof, clients: clients, run: b.proofs}, &load{name: nameStated, clients: clients, run: b.stated})
 	}
-	loads = append(loads, &load{name: "append, proven final", clients: 16, run: b.final})
-	for _, clients := range b.config.Clients {
-		loads = append(loads, &load{name: "item read, linearizable", clients: clients, run: b.reads})
+	return append(loads, &load{name: nameAudit, clients: 1, run: b.audit})
+}
+
+// warmUpMost bounds how long a load is warmed up.
+const warmUpMost = time.Second
+
+// warmUp runs every load once and forgets what it did: connections, caches, files
+// and heaps are then as they are later, and there are items to read.
+func (b *bencher) warmUp(ctx context.Context, loads []*load) error {
+	b.config.Step("warm-up")
+	length := b.config.Round
+	defer func() { b.config.Round = length }()
+	b.config.Round = min(length, warmUpMost)
+	for _, l := range loads {
+		for _, one := range []*load{l, l.etcd} {
+			if one == nil || one.name == nameAudit {
+				continue
+			}
+			if _, err := b.run(ctx, one); err != nil {
+				return err
+			}
+		}
 	}
-	loads = append(loads, &load{name: "audit, entries", clients: 1, run: b.audit})
+	return nil
+}
+
+func (b *bencher) run(ctx context.Context, l *load) (round, error) {
+	r, err := l.run(ctx, l.clients)
+	if err == nil && r.done == 0 {
+		err = errors.New("nothing was done")
+	}
+	if err != nil {
+		return round{}, fmt.Errorf("%s, %d clients: %w", l.name, l.clients, err)
+	}
+	b.fastest[l.name] = max(b.fastest[l.name], r.rate())
+	return r, nil
+}
+
+func (b *bencher) measure(ctx context.Context, etcd *peer, report *Report) error {
+	loads := b.loads(etcd)
+	if err := b.warmUp(ctx, loads); err != nil {
+		return err
+	}
 	for n := range b.config.Rounds {
 		for _, l := range loads {
 			b.config.Step(fmt.Sprintf("round %d of %d: %s, %d clients", n+1, b.config.Rounds, l.name, l.clients))
-			r, err := l.run(ctx, l.clients)
-			if err != nil {
-				return nil, fmt.Errorf("%s, %d clients: %w", l.name, l.clients, err)
+			pair := []*load{l}
+			if l.etcd != nil {
+				pair = append(pair, l.etcd)
 			}
-			l.rounds = append(l.rounds, r)
+			if n%2 == 1 {
+				slices.Reverse(pair)
+			}
+			for _, one := range pair {
+				r, err := b.run(ctx, one)
+				if err != nil {
+					return err
+				}
+				one.rounds = append(one.rounds, r)
+			}
 		}
 	}
-	report := &Report{
-		Commit: commit(), Go: runtime.Version(), CPUs: runtime.NumCPU(), Nodes: len(b.net.Nodes()),
-		Fsync: true, TLS: true, EventBytes: b.eventBytes, RoundMs: b.config.Round.Milliseconds(),
-	}
+	report.EventBytes = b.eventBytes
 	for _, l := range loads {
 		report.Rows = append(report.Rows, summarize(l.name, l.clients, l.rounds))
-	}
-	if b.config.Plain != "" {
-		var err error
-		b.net.Close() // two more ledgers are enough for one machine
-		if report.Costs, err = costs(ctx, b.config); err != nil {
-			return nil, err
+		if l.etcd != nil {
+			report.Rows = append(report.Rows, summarize(l.etcd.name, l.clients, l.etcd.rounds))
 		}
 	}
-	return report, nil
-}
-
-// sign makes registrations of stones, spread over the dealers, on all cores.
-func (b *bencher) sign(ctx context.Context, count int) ([]ledger.SignedEvent, error) {
-	events := make([]ledger.SignedEvent, count)
-	err := parallel(ctx, runtime.NumCPU(), func(worker int) error {
-		random := rand.New(rand.NewPCG(uint64(worker), uint64(time.Now().UnixNano())))
-		for i := worker; i < count; i += runtime.NumCPU() {
-			dealer := b.dealers[random.IntN(len(b.dealers))]
-			event, err := dealer.Register(stone(random))
-			if err != nil {
-				return err
-			}
-			events[i] = event
-		}
-		return nil
-	})
-	if err == nil && count > 0 {
-		b.eventBytes = len(events[0].Event)
-		for _, signature := range events[0].Signatures {
-			b.eventBytes += len(signature)
-		}
+	report.Comparisons = compare(loads)
+	var err error
+	if report.Overload, err = b.overload(ctx, report.Rows); err != nil {
+		return err
 	}
-	return events, err
+	report.Kills, err = b.kills(ctx)
+	return err
 }
 
-// stone is a made-up polished diamond with everything that a dealer would say.
-func stone(random *rand.Rand) *custodyv1.ItemRegister {
-	micrograms := 40_000 + uint64(random.IntN(400_000))
-	goods := trade.Polished(micrograms, &custodyv1.Description{
-		Shape: "round", Colour: "G", Clarity: "VS2", Cut: "Premium",
-		LengthUm: 4000 + uint32(random.IntN(3000)), WidthUm: 4000 + uint32(random.IntN(3000)), HeightUm: 2500 + uint32(random.IntN(1500)),
-		DepthPermyriad: 6150, TablePermyriad: 5800,
-	})
-	goods.OutsideIds = []*custodyv1.OutsideId{{
-		Kind: custodyv1.OutsideIdKind_OUTSIDE_ID_KIND_LABORATORY_REPORT, Issuer: "LAB", Number: fmt.Sprintf("%016X", random.Uint64()),
-	}}
-	return goods
-}
-
-func (b *bencher) pool(ctx context.Context, perSecond int) ([]ledger.SignedEvent, error) {
-	return b.sign(ctx, int(b.config.Round.Seconds()*float64(perSecond)))
-}
-
-func commit() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				return s.Value
-			}
-		}
-	}
-	return "unknown"
-}
-
-// connect makes clients spread over the nodes, one after the other.
+// connect makes clients spread over the nodes, the leader first: through another
+// node a write takes longer, and what is compared must begin alike. Each has
+// connected when it returns.
 func (b *bencher) connect(ctx context.Context, count int) ([]*client.Client, error) {
-	nodes, first := len(b.net.Nodes()), 0
-	if b.leaderFirst {
-		leader, err := b.net.Leader(ctx)
-		if err != nil {
-			return nil, err
-		}
-		first = slices.Index(b.net.Nodes(), leader)
+	first, err := b.leader(ctx)
+	if err != nil {
+		return nil, err
 	}
+	nodes := len(b.net.Nodes())
 	var clients []*client.Client
 	for i := range count {
 		c, err := b.net.NewClient((first + i) % nodes)
@@ -230,8 +300,21 @@ func (b *bencher) connect(ctx context.Context, count int) ([]*client.Client, err
 			return nil, err
 		}
 		clients = append(clients, c)
+		if _, err := c.Status(ctx); err != nil {
+			closeAll(clients)
+			return nil, err
+		}
 	}
 	return clients, nil
+}
+
+// leader gives the position of the leader's node.
+func (b *bencher) leader(ctx context.Context) (int, error) {
+	leader, err := b.net.Leader(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return slices.Index(b.net.Nodes(), leader), nil
 }
 
 func closeAll(clients []*client.Client) {

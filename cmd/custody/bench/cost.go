@@ -12,7 +12,6 @@ import (
 
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle/tile"
-	"github.com/custodyledger/custodyledger/node/localnet"
 )
 
 // Cost is what watching the leader and making checkpoints final takes away from
@@ -22,9 +21,7 @@ type Cost struct {
 	With    Row `json:"with"`
 	Without Row `json:"without"`
 	// Ratio is the median over the rounds of the two rates of a round.
-	Ratio    float64 `json:"ratio"`
-	RatioMin float64 `json:"ratio_min"`
-	RatioMax float64 `json:"ratio_max"`
+	Ratio Spread `json:"ratio"`
 }
 
 // costRounds is how often the two are measured in turn: their difference is
@@ -41,15 +38,10 @@ func costs(ctx context.Context, config Config) ([]Cost, error) {
 	defer os.RemoveAll(dir)
 	var both [2]*bencher
 	for i, program := range []string{config.Program, config.Plain} {
-		net, err := localnet.Run(ctx, localnet.Options{Dir: filepath.Join(dir, fmt.Sprint(i)), Program: program})
-		if err != nil {
-			return nil, fmt.Errorf("start a ledger to measure costs, of %s: %w", program, err)
-		}
-		defer net.Close()
-		both[i] = &bencher{config: config, net: net, leaderFirst: true}
-		if err := both[i].admit(ctx); err != nil {
+		if both[i], err = found(ctx, config, filepath.Join(dir, fmt.Sprint(i)), program); err != nil {
 			return nil, err
 		}
+		defer both[i].net.Close()
 	}
 	b, plain := both[0], both[1]
 	var mirror follower
@@ -58,9 +50,9 @@ func costs(ctx context.Context, config Config) ([]Cost, error) {
 		clients int
 		run     func(*bencher) (round, error)
 	}{
-		{"append, one event a call", 1, func(b *bencher) (round, error) { return b.unary(ctx, 1) }},
-		{"append, one event a call", 64, func(b *bencher) (round, error) { return b.unary(ctx, 64) }},
-		{"append, streamed", 16, func(b *bencher) (round, error) { return b.streamed(ctx, 16) }},
+		{nameUnary, 1, func(b *bencher) (round, error) { return b.unary(ctx, 1) }},
+		{nameUnary, 64, func(b *bencher) (round, error) { return b.unary(ctx, 64) }},
+		{nameStreamed, 16, func(b *bencher) (round, error) { return b.streamed(ctx, 16) }},
 	}
 	var costs []Cost
 	for _, kind := range kinds {
@@ -99,8 +91,7 @@ func newCost(name string, clients int, with, without []round) Cost {
 	for i := range with {
 		ratios = append(ratios, with[i].rate()/without[i].rate())
 	}
-	slices.Sort(ratios)
-	c.Ratio, c.RatioMin, c.RatioMax = median(ratios), ratios[0], ratios[len(ratios)-1]
+	c.Ratio = spread(ratios)
 	return c
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/audit"
 	"github.com/custodyledger/custodyledger/node/client"
 )
@@ -30,54 +32,35 @@ func parallel(ctx context.Context, n int, run func(worker int) error) error {
 	return errors.Join(errs...)
 }
 
-// tally collects what the goroutines of one round did.
-type tally struct {
-	mu        sync.Mutex
-	latencies []time.Duration
-	failed    int
-}
-
-func (t *tally) add(latencies []time.Duration, failed int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.latencies = append(t.latencies, latencies...)
-	t.failed += failed
-}
-
-func (t *tally) round(took time.Duration) round {
-	return round{took: took, latencies: t.latencies, done: len(t.latencies), failed: t.failed}
-}
-
 // unary appends one event a call, each client one call at a time.
 func (b *bencher) unary(ctx context.Context, clients int) (round, error) {
-	events, err := b.pool(ctx, min(eventsPerSecondMax, 1000*clients))
+	events, err := b.pool(ctx, nameUnary, clients)
 	if err != nil {
 		return round{}, err
 	}
 	var next atomic.Int64
-	var registered sync.Map
+	registered := make([]bool, len(events))
 	r, err := b.calls(ctx, clients, func(ctx context.Context, c *client.Client) (bool, error) {
 		at := int(next.Add(1)) - 1
 		if at >= len(events) {
 			return false, nil
 		}
 		_, err := c.Append(ctx, events[at])
-		if err == nil {
-			registered.Store(at, nil)
-		}
+		registered[at] = err == nil
 		return true, err
 	})
-	registered.Range(func(at, _ any) bool {
-		b.items = append(b.items, client.RegisteredItem(events[at.(int)]))
-		return true
-	})
+	for at, event := range events {
+		if registered[at] && len(b.recorded) < recordedMax {
+			b.recorded = append(b.recorded, event)
+		}
+	}
 	return r, err
 }
 
 // final appends one event a call, each client one call at a time, and waits for
 // the proof under a final checkpoint, which it verifies.
 func (b *bencher) final(ctx context.Context, clients int) (round, error) {
-	events, err := b.pool(ctx, 10*clients)
+	events, err := b.pool(ctx, nameFinal, clients)
 	if err != nil {
 		return round{}, err
 	}
@@ -95,16 +78,40 @@ func (b *bencher) final(ctx context.Context, clients int) (round, error) {
 	})
 }
 
+// recordedMax bounds how many events the loads that read choose from.
+const recordedMax = 200_000
+
 // reads asks for items that were registered before, linearizably.
 func (b *bencher) reads(ctx context.Context, clients int) (round, error) {
-	if len(b.items) == 0 {
-		return round{}, errors.New("nothing was registered to read")
-	}
 	return b.calls(ctx, clients, func(ctx context.Context, c *client.Client) (bool, error) {
-		_, err := c.GetItem(ctx, b.items[rand.IntN(len(b.items))], client.Linearizable)
+		_, err := c.GetItem(ctx, client.RegisteredItem(b.anyRecorded()), client.Linearizable)
 		return true, err
 	})
 }
+
+// proofs asks where events stand, linearizably, and verifies the proof that each is
+// in the tree of a final checkpoint.
+func (b *bencher) proofs(ctx context.Context, clients int) (round, error) {
+	return b.calls(ctx, clients, func(ctx context.Context, c *client.Client) (bool, error) {
+		event := b.anyRecorded()
+		state, err := c.ReceiptState(ctx, client.ReceiptQuery{Event: event.ID(), Signed: &event})
+		if err == nil && state.Proof == nil {
+			err = errors.New("it has no proof")
+		}
+		return true, err
+	})
+}
+
+// stated asks for items under a final checkpoint, and verifies what several
+// associations state of them and how each item came into being.
+func (b *bencher) stated(ctx context.Context, clients int) (round, error) {
+	return b.calls(ctx, clients, func(ctx context.Context, c *client.Client) (bool, error) {
+		_, err := c.FinalItem(ctx, client.RegisteredItem(b.anyRecorded()))
+		return true, err
+	})
+}
+
+func (b *bencher) anyRecorded() ledger.SignedEvent { return b.recorded[rand.IntN(len(b.recorded))] }
 
 // calls has each client make one call after the other until the round is over.
 func (b *bencher) calls(ctx context.Context, clients int, call func(context.Context, *client.Client) (bool, error)) (round, error) {
@@ -113,12 +120,8 @@ func (b *bencher) calls(ctx context.Context, clients int, call func(context.Cont
 		return round{}, err
 	}
 	defer closeAll(connections)
-	for _, c := range connections {
-		if _, err := c.Status(ctx); err != nil {
-			return round{}, err
-		}
-	}
 	var t tally
+	runtime.GC() // what was signed before is not collected while the clock runs
 	begin := time.Now()
 	err = parallel(ctx, clients, func(worker int) error {
 		var latencies []time.Duration
@@ -135,7 +138,7 @@ func (b *bencher) calls(ctx context.Context, clients int, call func(context.Cont
 			}
 			latencies = append(latencies, time.Since(sent))
 		}
-		t.add(latencies, failed)
+		t.add(latencies, 0, failed)
 		return ctx.Err()
 	})
 	return t.round(time.Since(begin)), err
@@ -143,7 +146,7 @@ func (b *bencher) calls(ctx context.Context, clients int, call func(context.Cont
 
 // streamed appends over one stream a client.
 func (b *bencher) streamed(ctx context.Context, clients int) (round, error) {
-	events, err := b.pool(ctx, eventsPerSecondMax)
+	events, err := b.pool(ctx, nameStreamed, clients)
 	if err != nil {
 		return round{}, err
 	}
@@ -153,12 +156,13 @@ func (b *bencher) streamed(ctx context.Context, clients int) (round, error) {
 	}
 	defer closeAll(connections)
 	var t tally
+	runtime.GC()
 	begin := time.Now()
 	var next atomic.Int64
 	err = parallel(ctx, clients, func(worker int) error {
 		var flight flight
 		stream := connections[worker%len(connections)].Stream(ctx, streamWindow(clients), func(result client.Result) {
-			flight.landed(result.Sequence, result.Err)
+			flight.landed(result.Sequence, len(result.Receipts), result.Err)
 		})
 		for time.Since(begin) < b.config.Round {
 			at := int(next.Add(1)) - 1
@@ -172,7 +176,7 @@ func (b *bencher) streamed(ctx context.Context, clients int) (round, error) {
 			flight.sent(sequence)
 		}
 		err := stream.Close()
-		t.add(flight.latencies, flight.failed)
+		t.add(flight.latencies, flight.more, flight.failed)
 		return err
 	})
 	return t.round(time.Since(begin)), err
@@ -183,26 +187,33 @@ func (b *bencher) streamed(ctx context.Context, clients int) (round, error) {
 type flight struct {
 	mu        sync.Mutex
 	open      map[uint64]time.Time
-	latencies []time.Duration
+	latencies []time.Duration // of writes
+	more      int             // events of groups beyond the first of each
 	failed    int
 }
 
-func (f *flight) sent(sequence uint64) { f.end(sequence, time.Now()) }
+func (f *flight) sent(sequence uint64) {
+	now := time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.either(sequence, now)
+}
 
-func (f *flight) landed(sequence uint64, err error) {
+func (f *flight) landed(sequence uint64, events int, err error) {
+	now := time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if err != nil {
-		f.mu.Lock()
-		defer f.mu.Unlock()
 		f.failed++
 		return
 	}
-	f.end(sequence, time.Now())
+	f.more += events - 1
+	f.either(sequence, now)
 }
 
-// end notes one end of a write; the second one gives its latency.
-func (f *flight) end(sequence uint64, now time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// either notes one end of a write; the second one gives its latency. The caller
+// holds the lock.
+func (f *flight) either(sequence uint64, now time.Time) {
 	other, ok := f.open[sequence]
 	if !ok {
 		if f.open == nil {
