@@ -37,8 +37,8 @@ generate: $(TOOLS)/.built ## write the Go files of proto/ anew (imports are rela
 
 bench: build ## measure three nodes of this machine beside three of etcd, about 12 minutes; figures as JSON in bin/bench.json
 	$(GO) build -trimpath -tags plain -o bin/plain/ ./cmd/custodyd
-	@cd scripts/etcd && $(GO) build -trimpath -o ../../bin/etcd/etcd go.etcd.io/etcd/server/v3 && $(GO) build -trimpath -o ../../bin/etcd/ ./etcdpeer || \
-		echo 'bench: etcd could not be built from scripts/etcd; its rows are left out'
+	@(cd scripts/etcd && $(GO) build -trimpath -o ../../bin/etcd/etcd go.etcd.io/etcd/server/v3 && $(GO) build -trimpath -o ../../bin/etcd/ ./etcdpeer) || \
+		{ rm -rf bin/etcd; echo 'bench: etcd could not be built from scripts/etcd; its rows are left out'; }
 	bin/custody bench --etcd bin/etcd/etcdpeer --plain bin/plain/custodyd --commit "$$(git describe --always --dirty 2>/dev/null)" --json bin/bench.json $(ARGS)
 
 bench-growth: build ## fill a ledger with 10 million entries and measure what grows, hours; figures in bin/growth.json; ARGS='--publish deploy' writes the table and the plot
