@@ -24,6 +24,7 @@ type bundleWritten struct {
 	Items      []string `json:"items"`
 	Size       uint64   `json:"size"`
 	LedgerTime uint64   `json:"ledger_time_ms,omitempty"`
+	Beyond     int      `json:"upstream_items_left_out,omitempty"`
 }
 
 func (r *bundleWritten) Text(w io.Writer) {
@@ -32,18 +33,25 @@ func (r *bundleWritten) Text(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, "%s: %d bytes prove %d items up to entry %d.\n", r.File, r.Bytes, len(r.Items), r.Size-1)
+	if r.Beyond > 0 {
+		fmt.Fprintf(w, "  upstream are %d more; it shows them until they were used up, not what was said of them later.\n", r.Beyond)
+	}
 	fmt.Fprintf(w, "  whoever has it and the ledger's policy ('custody policy') runs 'custody verify %s', without any node.\n", r.File)
 }
 
 func (a *app) bundleCommand() *cobra.Command {
 	var out, list, offer string
-	var asJSON, governance bool
+	var asJSON, governance, upstream bool
 	cmd := &cobra.Command{
 		Use:   "bundle ITEM... -o FILE",
 		Short: "Fetch one file that proves items to anybody, without any node",
 		Long: `Fetch one file that proves items to anybody, without any node: every event on
 them back to their registration, every party and key behind these, and what
 several associations state about them now.
+
+What an item was made of is in it up to the event that used it up. With --upstream the
+file is about these items too, 100 in all, those with papers first: then it also shows
+what was said of them later, such as a paper that was taken back.
 
 With --governance the file is about no item: it shows how the keys and the quorum of the
 associations changed since the founding, for 'custody policy --bundle' and 'custody
@@ -54,7 +62,9 @@ verify --bundle'.`,
 			}
 			var items []ledger.ItemID
 			var err error
-			if !governance {
+			if governance && upstream {
+				err = usage(cmd, "--governance is about no item, and --upstream about what items were made of")
+			} else if !governance {
 				items, err = bundleItems(cmd, args, list, offer)
 			} else if len(args) > 0 || list != "" || offer != "" {
 				err = usage(cmd, "--governance is about no item")
@@ -72,6 +82,7 @@ verify --bundle'.`,
 			defer c.Close()
 			var file []byte
 			var report *bundle.Report
+			beyond := 0
 			switch {
 			case governance:
 				file, report, err = c.PolicyBundle(cmd.Context())
@@ -87,10 +98,21 @@ verify --bundle'.`,
 			if err != nil {
 				return err
 			}
+			if upstream {
+				var subjects []ledger.ItemID
+				for _, i := range report.Items {
+					subjects = append(subjects, i.ID)
+				}
+				with, err := upstreamBundle(cmd.Context(), c, subjects)
+				if err != nil {
+					return err
+				}
+				file, report, beyond = with.file, with.report, with.beyond
+			}
 			if err := writeNew(out, file); err != nil {
 				return err
 			}
-			r := &bundleWritten{File: out, Bytes: len(file), Size: report.Checkpoint.Size}
+			r := &bundleWritten{File: out, Bytes: len(file), Size: report.Checkpoint.Size, Beyond: beyond}
 			for _, i := range report.Items {
 				r.Items = append(r.Items, i.ID.String())
 				if i.Stated != nil {
@@ -103,6 +125,7 @@ verify --bundle'.`,
 	cmd.Flags().StringVarP(&out, "output", "o", "", "`file` to write; it must not exist yet")
 	cmd.Flags().StringVar(&list, "list", "", "`file` with one item id on a line")
 	cmd.Flags().StringVar(&offer, "offer", "", "`event` id of an offer: its item, or the items of all offers of its group")
+	cmd.Flags().BoolVar(&upstream, "upstream", false, "what the items were made of as items of the file, too")
 	cmd.Flags().BoolVar(&governance, "governance", false, "no item: the changes of the policy alone")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "say in JSON what was written")
 	return cmd

@@ -105,23 +105,41 @@ func (a *app) fetchProof(cmd *cobra.Command, items []string, from proofOf) ([]by
 // proofItemsMax is the number of subjects of a bundle that nodes give.
 const proofItemsMax = 100
 
-// upstreamProof fetches a bundle of items together with what is upstream of them as
+// upstreamProof gives a bundle of items with what is upstream of them, and its graph.
+func upstreamProof(ctx context.Context, c *client.Client, ids []ledger.ItemID) ([]byte, *provenance.Graph, error) {
+	with, err := upstreamBundle(ctx, c, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := provenance.OfBundle(with.report, ids...)
+	return with.file, g, err
+}
+
+// withUpstream is a bundle and what it could not be about.
+type withUpstream struct {
+	file   []byte
+	report *bundle.Report
+	beyond int // items upstream that are no subjects: it shows them until they were used up
+}
+
+// upstreamBundle fetches a bundle of items together with what is upstream of them as
 // subjects of their own. A bundle of the items alone ends, for what they were made
 // of, where that was used up, and does not show what was taken back later. Where
 // there is more than nodes give in one bundle, items with papers go first, and a
 // report says of how many it knows no more.
-func upstreamProof(ctx context.Context, c *client.Client, ids []ledger.ItemID) ([]byte, *provenance.Graph, error) {
+func upstreamBundle(ctx context.Context, c *client.Client, ids []ledger.ItemID) (withUpstream, error) {
 	file, proved, err := c.Bundle(ctx, ids...)
 	if err != nil {
-		return nil, nil, err
+		return withUpstream{}, err
 	}
 	g, err := provenance.OfBundle(proved, ids...)
 	if err != nil {
-		return nil, nil, err
+		return withUpstream{}, err
 	}
 	upstream := slices.DeleteFunc(provenance.Upstream(g.Subjects...), func(i *provenance.Item) bool { return i.Stated })
+	alone := withUpstream{file, proved, len(upstream)}
 	if len(upstream) == 0 || len(ids) >= proofItemsMax {
-		return file, g, nil
+		return alone, nil
 	}
 	slices.SortStableFunc(upstream, func(a, b *provenance.Item) int { return cmp.Compare(len(b.Attestations), len(a.Attestations)) })
 	all := slices.Clone(ids)
@@ -130,13 +148,9 @@ func upstreamProof(ctx context.Context, c *client.Client, ids []ledger.ItemID) (
 	}
 	whole, provedWhole, err := c.Bundle(ctx, all...)
 	if errors.Is(err, &client.Refused{Reason: ledger.TooLarge}) {
-		return file, g, nil
+		return alone, nil
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	g, err = provenance.OfBundle(provedWhole, ids...)
-	return whole, g, err
+	return withUpstream{whole, provedWhole, len(upstream) + len(ids) - len(all)}, err
 }
 
 // writeTo writes what a function gives to a file that must not exist, whole.
