@@ -29,8 +29,8 @@ tidy() {
 	"$go" mod tidy -diff | sed -n '1,40p;41s/.*/.../p'
 }
 
-tool_module() {
-	(cd scripts/tools && "$go" vet ./... && "$tools/staticcheck" ./... && "$go" test ./... &&
+module() {
+	(cd "$1" && "$go" vet ./... && "$tools/staticcheck" ./... && "$go" test ./... &&
 		"$go" mod verify && tidy)
 }
 
@@ -41,7 +41,8 @@ step 'generated code is current' "$tools/protogen" -root proto -plugins "$tools"
 step 'layout and import order' "$go" test -count=1 ./scripts/layout
 step 'go mod verify' "$go" mod verify
 step 'go mod tidy' tidy
-step 'the module of the tools' tool_module
+step 'the module of the tools' module scripts/tools
+step 'the module that runs etcd' module scripts/etcd
 
 if [ ${#failed[@]} -gt 0 ]; then
 	printf 'check: failed: %s\n' "${failed[@]}"
