@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -71,6 +72,15 @@ func (g *gate) pass(rpc raft.RPC) bool {
 		return true
 	case <-g.stop:
 		return false
+	}
+}
+
+// tell gives raft a request of this node's own; nobody hears the answer.
+func (g *gate) tell(ctx context.Context, request *raft.AppendEntriesRequest) {
+	select {
+	case g.out <- raft.RPC{Command: request, RespChan: make(chan raft.RPCResponse, 1)}:
+	case <-g.stop:
+	case <-ctx.Done():
 	}
 }
 

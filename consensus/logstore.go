@@ -26,8 +26,9 @@ import (
 //     a follower whose first entry after a pointer conflicts with the leader's
 //     would refuse everything, down to the leader's own pointer.
 type watchedLog struct {
-	inner raft.LogStore
-	dog   watchdog
+	inner  raft.LogStore
+	dog    watchdog
+	stored *progress // highest index that was ever stored here
 
 	mu    sync.Mutex
 	base  ledger.Position     // of the pointer that was last taken over; guarded by mu
@@ -40,7 +41,7 @@ func newWatchedLog(inner raft.LogStore, dog watchdog) (*watchedLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("consensus: read the raft log: %w", err)
 	}
-	return &watchedLog{inner: inner, dog: dog, since: last, other: make(map[uint64]struct{})}, nil
+	return &watchedLog{inner: inner, dog: dog, stored: newProgress(last), since: last, other: make(map[uint64]struct{})}, nil
 }
 
 // IsMonotonic implements raft.MonotonicLogStore.
@@ -91,6 +92,7 @@ func (w *watchedLog) StoreLogs(logs []*raft.Log) error {
 	if err != nil {
 		return w.failed("write the raft log", err)
 	}
+	defer w.stored.advance(logs[len(logs)-1].Index)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, l := range logs {

@@ -30,6 +30,7 @@ type Node struct {
 
 	fatalOnce sync.Once
 	readyTerm atomic.Uint64 // term in which this node, as leader, has applied all of its predecessors; 0 when not
+	learned   atomic.Uint64 // highest index that learn has told raft of
 	proposals inFlight
 	unfit     unfit
 	futures   pending

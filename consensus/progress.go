@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// progress is the highest raft index of which everything at or below is
-// applied here, and a way to wait for it.
+// progress is a raft index that grows, such as the one at or below which
+// everything is applied here, and a way to wait for it.
 type progress struct {
 	mu      sync.Mutex
 	index   uint64
@@ -18,9 +18,15 @@ func newProgress(index uint64) *progress {
 }
 
 func (p *progress) load() uint64 {
+	index, _ := p.now()
+	return index
+}
+
+// now gives the index and what is closed when it grows.
+func (p *progress) now() (index uint64, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.index
+	return p.index, p.changed
 }
 
 // advance moves index forward, never back.
@@ -38,10 +44,8 @@ func (p *progress) advance(index uint64) {
 // wait returns nil once index is reached.
 func (p *progress) wait(ctx context.Context, index uint64, stopped <-chan struct{}) error {
 	for {
-		p.mu.Lock()
-		reached, changed := p.index >= index, p.changed
-		p.mu.Unlock()
-		if reached {
+		now, changed := p.now()
+		if now >= index {
 			return nil
 		}
 		select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 )
@@ -52,6 +53,69 @@ func (n *Node) WaitApplied(ctx context.Context, index uint64) error {
 		return ErrCatchingUp
 	}
 	return n.fsm.progress.wait(ctx, index, n.ctx.Done())
+}
+
+// EntryID names a raft entry: no two have the same index and term.
+type EntryID struct{ Index, Term uint64 }
+
+// WaitCommitted is WaitApplied for an entry of which the leader said that it is
+// committed. It spares the wait for raft to hear of it, see [Node.learn].
+func (n *Node) WaitCommitted(ctx context.Context, entry EntryID) error {
+	n.learn(ctx, entry)
+	return n.WaitApplied(ctx, entry.Index)
+}
+
+// learn tells raft what the leader of a term has said outside of raft: that an entry
+// of its term is committed. raft hears of it with the next entries only, or when
+// commitTimeout has passed. It comes to raft as the request that the leader would send:
+// raft believes it only in that term, and only about an entry that is in its own
+// log with that index and term, whose predecessors are then the leader's too. It is
+// the word of the node that raft takes for the leader, as every request is.
+func (n *Node) learn(ctx context.Context, entry EntryID) {
+	address, leader := n.raft.LeaderWithID()
+	switch {
+	case leader == "" || leader == raft.ServerID(n.config.Server.String()):
+		return
+	case n.raft.State() != raft.Follower || n.raft.CurrentTerm() != entry.Term || n.raft.CommitIndex() >= entry.Index:
+		return
+	case !raise(&n.learned, entry.Index):
+		return // somebody else tells
+	}
+	for { // the entry may be on its way still: another follower was faster
+		applied, more := n.fsm.progress.now()
+		stored, change := n.log.stored.now()
+		if applied >= entry.Index {
+			return
+		}
+		if stored >= entry.Index {
+			break
+		}
+		select {
+		case <-more:
+		case <-change:
+		case <-n.ctx.Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+	n.gate.tell(ctx, &raft.AppendEntriesRequest{
+		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(leader), Addr: n.gate.EncodePeer(leader, address)},
+		Term:      entry.Term, PrevLogEntry: entry.Index, PrevLogTerm: entry.Term, LeaderCommitIndex: entry.Index,
+	})
+}
+
+// raise reports whether it has made a number larger.
+func raise(number *atomic.Uint64, to uint64) bool {
+	for {
+		now := number.Load()
+		if now >= to {
+			return false
+		}
+		if number.CompareAndSwap(now, to) {
+			return true
+		}
+	}
 }
 
 // AppliedIndex returns the raft index at or below which every command is

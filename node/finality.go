@@ -172,10 +172,10 @@ var (
 	_ peer.Witness = forPeers{}
 )
 
-func (f forPeers) Propose(ctx context.Context, s ledger.Submission) (ledger.Outcome, uint64, error) {
+func (f forPeers) Propose(ctx context.Context, s ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
 	r := f.node.Replica()
 	if r == nil {
-		return ledger.Outcome{}, 0, &consensus.NotLeaderError{}
+		return ledger.Outcome{}, consensus.EntryID{}, &consensus.NotLeaderError{}
 	}
 	return r.Propose(ctx, s)
 }

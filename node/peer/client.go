@@ -218,24 +218,24 @@ func (c *Client) Rejoin(ctx context.Context, node string, server consensus.Serve
 
 // Propose has a node propose a submission, if it is the leader. All submissions
 // to one node share one stream.
-func (c *Client) Propose(ctx context.Context, node string, submission ledger.Submission) (ledger.Outcome, uint64, error) {
+func (c *Client) Propose(ctx context.Context, node string, submission ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
 	p := &proposal{message: submissionMessage(submission), answered: make(chan struct{})}
 	for queued := false; !queued; {
 		stream, err := c.stream(node)
 		if err != nil {
-			return ledger.Outcome{}, 0, err
+			return ledger.Outcome{}, consensus.EntryID{}, err
 		}
 		if queued, err = stream.put(ctx, p); err != nil {
-			return ledger.Outcome{}, 0, err
+			return ledger.Outcome{}, consensus.EntryID{}, err
 		}
 	}
 	select {
 	case <-p.answered:
 	case <-ctx.Done():
-		return ledger.Outcome{}, 0, fmt.Errorf("%w: %w", consensus.ErrOutcomeUnknown, context.Cause(ctx))
+		return ledger.Outcome{}, consensus.EntryID{}, fmt.Errorf("%w: %w", consensus.ErrOutcomeUnknown, context.Cause(ctx))
 	}
 	if p.err != nil {
-		return ledger.Outcome{}, 0, p.err
+		return ledger.Outcome{}, consensus.EntryID{}, p.err
 	}
 	return outcomeOf(p.response, len(submission))
 }

@@ -67,14 +67,14 @@ func certificate(t *testing.T) tls.Certificate {
 
 // backend answers as its fields say.
 type backend struct {
-	propose func(context.Context, ledger.Submission) (ledger.Outcome, uint64, error)
+	propose func(context.Context, ledger.Submission) (ledger.Outcome, consensus.EntryID, error)
 	err     error
 	entries [][]byte
 	opening ledger.Opening
 	rejoin  func(consensus.ServerID) error
 }
 
-func (b *backend) Propose(ctx context.Context, s ledger.Submission) (ledger.Outcome, uint64, error) {
+func (b *backend) Propose(ctx context.Context, s ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
 	return b.propose(ctx, s)
 }
 
@@ -135,12 +135,12 @@ func TestOutcomesComeBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		outcome ledger.Outcome
 		err     error
-		want    func(ledger.Outcome, uint64, error) bool
+		want    func(ledger.Outcome, consensus.EntryID, error) bool
 	}{
-		"rejection": {ledger.Outcome{Rejection: rejection}, nil, func(o ledger.Outcome, index uint64, err error) bool {
-			return err == nil && index == 9 && *o.Rejection == *rejection
+		"rejection": {ledger.Outcome{Rejection: rejection}, nil, func(o ledger.Outcome, entry consensus.EntryID, err error) bool {
+			return err == nil && entry == (consensus.EntryID{Index: 9, Term: 4}) && *o.Rejection == *rejection
 		}},
-		"not leader": {ledger.Outcome{}, &consensus.NotLeaderError{Leader: "c"}, func(_ ledger.Outcome, _ uint64, err error) bool {
+		"not leader": {ledger.Outcome{}, &consensus.NotLeaderError{Leader: "c"}, func(_ ledger.Outcome, _ consensus.EntryID, err error) bool {
 			var notLeader *consensus.NotLeaderError
 			return errors.As(err, &notLeader) && notLeader.Leader == "c"
 		}},
@@ -152,30 +152,30 @@ func TestOutcomesComeBack(t *testing.T) {
 		"no receipts": {ledger.Outcome{}, nil, is(consensus.ErrOutcomeUnknown)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, _, trade := connected(t, &backend{propose: func(context.Context, ledger.Submission) (ledger.Outcome, uint64, error) {
-				return c.outcome, 9, c.err
+			client, _, trade := connected(t, &backend{propose: func(context.Context, ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
+				return c.outcome, consensus.EntryID{Index: 9, Term: 4}, c.err
 			}})
-			if outcome, index, err := client.Propose(t.Context(), "b", trade.Admit()); !c.want(outcome, index, err) {
-				t.Errorf("got %+v, %d, %v", outcome, index, err)
+			if outcome, entry, err := client.Propose(t.Context(), "b", trade.Admit()); !c.want(outcome, entry, err) {
+				t.Errorf("got %+v, %v, %v", outcome, entry, err)
 			}
 		})
 	}
 }
 
-func is(want error) func(ledger.Outcome, uint64, error) bool {
-	return func(_ ledger.Outcome, _ uint64, err error) bool { return errors.Is(err, want) }
+func is(want error) func(ledger.Outcome, consensus.EntryID, error) bool {
+	return func(_ ledger.Outcome, _ consensus.EntryID, err error) bool { return errors.Is(err, want) }
 }
 
 func TestManySubmissionsShareAStream(t *testing.T) {
 	var got atomic.Int64
-	client, _, trade := connected(t, &backend{propose: func(_ context.Context, s ledger.Submission) (ledger.Outcome, uint64, error) {
+	client, _, trade := connected(t, &backend{propose: func(_ context.Context, s ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
 		got.Add(1)
 		for _, candidate := range s {
 			if len(candidate.Openings) == 0 {
-				return ledger.Outcome{}, 0, errors.New("the openings are gone")
+				return ledger.Outcome{}, consensus.EntryID{}, errors.New("the openings are gone")
 			}
 		}
-		return receiptsFor(s, 5), 6, nil
+		return receiptsFor(s, 5), consensus.EntryID{Index: 6}, nil
 	}})
 	var submissions []ledger.Submission
 	for range 20 {
@@ -185,9 +185,9 @@ func TestManySubmissionsShareAStream(t *testing.T) {
 	for i := range 500 {
 		submission := submissions[i%len(submissions)]
 		done.Go(func() {
-			outcome, index, err := client.Propose(t.Context(), "b", submission)
-			if err != nil || index != 6 || outcome.Receipts[0] != receiptsFor(submission, 5).Receipts[0] {
-				t.Errorf("got %+v, %d, %v", outcome, index, err)
+			outcome, entry, err := client.Propose(t.Context(), "b", submission)
+			if err != nil || entry.Index != 6 || outcome.Receipts[0] != receiptsFor(submission, 5).Receipts[0] {
+				t.Errorf("got %+v, %v, %v", outcome, entry, err)
 			}
 		})
 	}
@@ -199,9 +199,9 @@ func TestManySubmissionsShareAStream(t *testing.T) {
 
 // TestTheLeaderVerifiesAgain has a node forward what it should not have taken.
 func TestTheLeaderVerifiesAgain(t *testing.T) {
-	client, _, trade := connected(t, &backend{propose: func(_ context.Context, s ledger.Submission) (ledger.Outcome, uint64, error) {
+	client, _, trade := connected(t, &backend{propose: func(_ context.Context, s ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
 		t.Error("proposed")
-		return receiptsFor(s, 1), 1, nil
+		return receiptsFor(s, 1), consensus.EntryID{Index: 1}, nil
 	}})
 	forge := func(change func(*ledger.Event)) ledger.Submission {
 		s := trade.Admit()
@@ -227,19 +227,19 @@ func TestTheLeaderVerifiesAgain(t *testing.T) {
 		{opening, ledger.OpeningMismatch},
 		{nil, ledger.MissingField},
 	} {
-		outcome, index, err := client.Propose(t.Context(), "b", c.submission)
-		if err != nil || outcome.Rejection == nil || outcome.Rejection.Reason != c.want || index != 0 {
-			t.Errorf("expected %s, got %+v, %d, %v", c.want, outcome, index, err)
+		outcome, entry, err := client.Propose(t.Context(), "b", c.submission)
+		if err != nil || outcome.Rejection == nil || outcome.Rejection.Reason != c.want || entry != (consensus.EntryID{}) {
+			t.Errorf("expected %s, got %+v, %v, %v", c.want, outcome, entry, err)
 		}
 	}
 }
 
 func TestABrokenConnectionLeavesTheOutcomeUnknown(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
-	b := &backend{propose: func(ctx context.Context, s ledger.Submission) (ledger.Outcome, uint64, error) {
+	b := &backend{propose: func(ctx context.Context, s ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
 		close(arrived)
 		<-release
-		return receiptsFor(s, 1), 1, nil
+		return receiptsFor(s, 1), consensus.EntryID{Index: 1}, nil
 	}}
 	client, server, trade := connected(t, b)
 	submission := trade.Admit()
@@ -271,10 +271,10 @@ func TestABrokenConnectionLeavesTheOutcomeUnknown(t *testing.T) {
 
 func TestAContextThatEndsLeavesTheOutcomeUnknown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	client, _, trade := connected(t, &backend{propose: func(served context.Context, s ledger.Submission) (ledger.Outcome, uint64, error) {
+	client, _, trade := connected(t, &backend{propose: func(served context.Context, s ledger.Submission) (ledger.Outcome, consensus.EntryID, error) {
 		cancel()
 		<-served.Done()
-		return ledger.Outcome{}, 0, served.Err()
+		return ledger.Outcome{}, consensus.EntryID{}, served.Err()
 	}})
 	if _, _, err := client.Propose(ctx, "b", trade.Admit()); !errors.Is(err, consensus.ErrOutcomeUnknown) {
 		t.Errorf("got %v", err)

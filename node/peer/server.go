@@ -39,7 +39,7 @@ const (
 // Backend is what a node does for the others. Propose and ReadIndex answer at
 // the leader only.
 type Backend interface {
-	Propose(context.Context, ledger.Submission) (ledger.Outcome, uint64, error)
+	Propose(context.Context, ledger.Submission) (ledger.Outcome, consensus.EntryID, error)
 	ReadIndex(context.Context) (uint64, error)
 	Entries(from, to uint64, each func(entry []byte, openings []ledger.Opening) error) error
 	Consistency(from, to uint64) ([]merkle.Hash, error)
@@ -170,13 +170,13 @@ func (c *calls) work(ctx context.Context, requests <-chan *custodyv1.ProposeRequ
 		run := gatherRun(request, requests)
 		for _, admitted := range c.admit(run) {
 			if admitted.rejection != nil {
-				responses <- responseOf(admitted.sequence, ledger.Outcome{Rejection: admitted.rejection, At: admitted.at}, 0, nil)
+				responses <- responseOf(admitted.sequence, ledger.Outcome{Rejection: admitted.rejection, At: admitted.at}, consensus.EntryID{}, nil)
 				continue
 			}
 			slots <- struct{}{}
 			open.Go(func() {
-				outcome, index, err := c.backend.Propose(ctx, admitted.submission)
-				responses <- responseOf(admitted.sequence, outcome, index, err)
+				outcome, entry, err := c.backend.Propose(ctx, admitted.submission)
+				responses <- responseOf(admitted.sequence, outcome, entry, err)
 				<-slots
 			})
 		}

@@ -88,8 +88,8 @@ func failureOfRejection(rejection *ledger.Rejection, at int) *custodyv1.Failure 
 }
 
 // responseOf is the answer to one submission.
-func responseOf(sequence uint64, outcome ledger.Outcome, raftIndex uint64, err error) *custodyv1.ProposeResponse {
-	response := &custodyv1.ProposeResponse{Sequence: sequence, RaftIndex: raftIndex}
+func responseOf(sequence uint64, outcome ledger.Outcome, entry consensus.EntryID, err error) *custodyv1.ProposeResponse {
+	response := &custodyv1.ProposeResponse{Sequence: sequence, RaftIndex: entry.Index, RaftTerm: entry.Term}
 	switch {
 	case err != nil:
 		response.Failure = failureOf(err)
@@ -105,30 +105,31 @@ func responseOf(sequence uint64, outcome ledger.Outcome, raftIndex uint64, err e
 }
 
 // outcomeOf reads the answer to a submission of that many events.
-func outcomeOf(response *custodyv1.ProposeResponse, events int) (ledger.Outcome, uint64, error) {
+func outcomeOf(response *custodyv1.ProposeResponse, events int) (ledger.Outcome, consensus.EntryID, error) {
+	entry := consensus.EntryID{Index: response.RaftIndex, Term: response.RaftTerm}
 	if f := response.Failure; f != nil {
 		if f.GrpcCode != uint32(codes.FailedPrecondition) {
-			return ledger.Outcome{}, 0, errorOf(f.Reason, f.Message)
+			return ledger.Outcome{}, consensus.EntryID{}, errorOf(f.Reason, f.Message)
 		}
 		if int(f.Event) >= max(events, 1) {
-			return ledger.Outcome{}, 0, fmt.Errorf("%w: the leader refuses event %d of %d", consensus.ErrOutcomeUnknown, f.Event, events)
+			return ledger.Outcome{}, consensus.EntryID{}, fmt.Errorf("%w: the leader refuses event %d of %d", consensus.ErrOutcomeUnknown, f.Event, events)
 		}
 		rejection := &ledger.Rejection{Reason: ledger.Reason(f.Reason), Field: f.Field, Message: f.Message}
-		return ledger.Outcome{Rejection: rejection, At: int(f.Event)}, response.RaftIndex, nil
+		return ledger.Outcome{Rejection: rejection, At: int(f.Event)}, entry, nil
 	}
 	var outcome ledger.Outcome
 	for _, r := range response.Receipts {
 		if len(r.EventId) != len(ledger.EventID{}) || len(r.LeafHash) != merkle.HashSize {
-			return ledger.Outcome{}, 0, fmt.Errorf("%w: the leader's receipt is malformed", consensus.ErrOutcomeUnknown)
+			return ledger.Outcome{}, consensus.EntryID{}, fmt.Errorf("%w: the leader's receipt is malformed", consensus.ErrOutcomeUnknown)
 		}
 		outcome.Receipts = append(outcome.Receipts, ledger.Receipt{
 			Event: ledger.EventID(r.EventId), Index: r.Index, RecordedAt: r.RecordedAtMs, Leaf: merkle.Hash(r.LeafHash), Duplicate: r.Duplicate,
 		})
 	}
 	if len(outcome.Receipts) != events {
-		return ledger.Outcome{}, 0, fmt.Errorf("%w: the leader gave %d receipts for %d events", consensus.ErrOutcomeUnknown, len(outcome.Receipts), events)
+		return ledger.Outcome{}, consensus.EntryID{}, fmt.Errorf("%w: the leader gave %d receipts for %d events", consensus.ErrOutcomeUnknown, len(outcome.Receipts), events)
 	}
-	return outcome, response.RaftIndex, nil
+	return outcome, entry, nil
 }
 
 // statusOf is the error of a unary call or of a stream of entries.

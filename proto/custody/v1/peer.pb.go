@@ -125,8 +125,10 @@ type ProposeResponse struct {
 	Sequence uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Receipts []*Receipt             `protobuf:"bytes,2,rep,name=receipts,proto3" json:"receipts,omitempty"`
 	Failure  *Failure               `protobuf:"bytes,3,opt,name=failure,proto3" json:"failure,omitempty"`
-	// Raft index at which the submission was applied.
-	RaftIndex     uint64 `protobuf:"varint,4,opt,name=raft_index,json=raftIndex,proto3" json:"raft_index,omitempty"`
+	// Raft entry at which the submission was applied; 0 when it was refused before.
+	RaftIndex uint64 `protobuf:"varint,4,opt,name=raft_index,json=raftIndex,proto3" json:"raft_index,omitempty"`
+	// Term of that entry: index and term together name one entry.
+	RaftTerm      uint64 `protobuf:"varint,5,opt,name=raft_term,json=raftTerm,proto3" json:"raft_term,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -185,6 +187,13 @@ func (x *ProposeResponse) GetFailure() *Failure {
 func (x *ProposeResponse) GetRaftIndex() uint64 {
 	if x != nil {
 		return x.RaftIndex
+	}
+	return 0
+}
+
+func (x *ProposeResponse) GetRaftTerm() uint64 {
+	if x != nil {
+		return x.RaftTerm
 	}
 	return 0
 }
@@ -1033,13 +1042,14 @@ const file_custody_v1_peer_proto_rawDesc = "" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x126\n" +
 	"\n" +
 	"submission\x18\x02 \x01(\v2\x16.custody.v1.SubmissionR\n" +
-	"submission\"\xac\x01\n" +
+	"submission\"\xc9\x01\n" +
 	"\x0fProposeResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12/\n" +
 	"\breceipts\x18\x02 \x03(\v2\x13.custody.v1.ReceiptR\breceipts\x12-\n" +
 	"\afailure\x18\x03 \x01(\v2\x13.custody.v1.FailureR\afailure\x12\x1d\n" +
 	"\n" +
-	"raft_index\x18\x04 \x01(\x04R\traftIndex\"\x12\n" +
+	"raft_index\x18\x04 \x01(\x04R\traftIndex\x12\x1b\n" +
+	"\traft_term\x18\x05 \x01(\x04R\braftTerm\"\x12\n" +
 	"\x10ReadIndexRequest\"2\n" +
 	"\x11ReadIndexResponse\x12\x1d\n" +
 	"\n" +
