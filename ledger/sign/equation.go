@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/binary"
+	"slices"
 
 	"github.com/oasisprotocol/curve25519-voi/curve"
 	"github.com/oasisprotocol/curve25519-voi/curve/scalar"
@@ -90,19 +91,19 @@ func setWords(s *scalar.Scalar, words []uint64) {
 // by as many keys. See Bernstein, Duif, Lange, Schwabe, Yang: High-speed high-security signatures, section 5.
 type equation struct {
 	claims []claim
-	keyOf  []int // for each claim, index into keys
-	z      []coefficient
+	keyOf  []int           // for each claim, index into keys
+	z      []scalar.Scalar // coefficients, after derive
 
 	keys     []*preparedKey
 	keyIndex map[PublicKey]int
 
-	// Workspace of holds. The last of sums, and of what is made of it, is that of B.
-	sums         []scalarSum
-	scalars      []scalar.Scalar
-	static       []*scalar.Scalar
-	staticPoints []*curve.ExpandedEdwardsPoint
-	large        largeTerms
-	small        smallTerms
+	// Workspace of holds. The last of scalars and of static is that of B.
+	scalars       []scalar.Scalar
+	static        []*scalar.Scalar
+	staticPoints  []*curve.ExpandedEdwardsPoint
+	points        []curve.EdwardsPoint
+	dynamic       []*scalar.Scalar
+	dynamicPoints []*curve.EdwardsPoint
 }
 
 const (
@@ -112,9 +113,6 @@ const (
 	// retryMax is how many claims are tried together again when an equation does not hold, so that one bad signature
 	// makes few others be verified one by one.
 	retryMax = 64
-	// largeMin is from how many claims on the terms of the R are added up by digits; below, a table for each R costs
-	// less.
-	largeMin = 160
 )
 
 // next returns room for a further claim, which is part of the equation once commit is called.
@@ -140,107 +138,49 @@ func (e *equation) reset() {
 // derive sets the coefficients of all claims.
 func (e *equation) derive(seed *[sha256.Size]byte) {
 	coefficients := coefficients{seed: *seed}
-	e.z = e.z[:0]
-	for range e.claims {
-		e.z = append(e.z, coefficients.next())
+	e.z = slices.Grow(e.z[:0], len(e.claims))[:len(e.claims)]
+	for i := range e.z {
+		coefficients.next(&e.z[i])
 	}
 }
 
 // holds reports whether the claims [from, to) hold, after derive. It is false also where some R is no point.
 func (e *equation) holds(from, to int) bool {
-	claims, z := e.claims[from:to], e.z[from:to]
+	keys := len(e.keys)
+	e.makeRoom(keys+1, to-from)
 	var sum, ofKeys curve.EdwardsPoint
-	if len(claims) >= largeMin {
-		if !e.large.sum(&sum, z, claims) {
+	var s, product scalar.Scalar
+	for i, c := range e.claims[from:to] {
+		if !decode(&e.points[i], &c.r) {
 			return false
 		}
-	} else if !e.small.sum(&sum, z, claims) {
-		return false
+		z := &e.z[from+i]
+		setWords(&s, c.s[:])
+		ofKey, ofB := &e.scalars[e.keyOf[from+i]], &e.scalars[keys]
+		ofKey.Add(ofKey, product.Mul(z, &c.k))
+		ofB.Add(ofB, product.Mul(z, &s))
+		e.dynamic[i], e.dynamicPoints[i] = z, &e.points[i]
 	}
-	keys := len(e.keys)
-	e.sums = append(e.sums[:0], make([]scalarSum, keys+1)...)
-	for i := range claims {
-		var k [4]uint64
-		words(&k, &claims[i].k)
-		e.sums[e.keyOf[from+i]].add(&z[i], &k)
-		e.sums[keys].add(&z[i], &claims[i].s)
-	}
-	if cap(e.scalars) <= keys {
-		e.scalars = make([]scalar.Scalar, keys+1, 2*keys+2)
-	}
-	e.scalars = e.scalars[:keys+1]
-	e.static, e.staticPoints = e.static[:0], e.staticPoints[:0]
-	for i := range e.sums {
-		if e.sums[i] == (scalarSum{}) {
-			continue
-		}
+	for i := range e.scalars {
 		point := &base
 		if i < keys {
 			point = &e.keys[i].negA
 		}
-		setWords(&e.scalars[i], e.sums[i][:])
-		e.static, e.staticPoints = append(e.static, &e.scalars[i]), append(e.staticPoints, point)
+		e.static[i], e.staticPoints[i] = &e.scalars[i], point
 	}
+	sum.MultiscalarMulVartime(e.dynamic, e.dynamicPoints)
 	ofKeys.ExpandedMultiscalarMulVartime(e.static, e.staticPoints, nil, nil)
 	return sum.Sub(&sum, &ofKeys).IsSmallOrder()
 }
 
-func words(w *[4]uint64, s *scalar.Scalar) {
-	var b [scalar.ScalarSize]byte
-	if err := s.ToBytes(b[:]); err != nil {
-		panic("sign: scalar of a fixed length refused")
-	}
-	for i := range w {
-		w[i] = binary.LittleEndian.Uint64(b[8*i:])
-	}
-}
-
-// largeTerms adds up many z·R.
-type largeTerms struct {
-	points []affinePoint
-	sums   bucketSum
-}
-
-// sum sets out to Σ z·R; false if some R is no point.
-func (t *largeTerms) sum(out *curve.EdwardsPoint, z []coefficient, claims []claim) bool {
-	if cap(t.points) < len(claims) {
-		t.points = make([]affinePoint, len(claims))
-	}
-	t.points = t.points[:len(claims)]
-	for i := range claims {
-		if !t.points[i].decode(&claims[i].r) {
-			return false
-		}
-	}
-	out.Set(t.sums.sum(z, t.points))
-	return true
-}
-
-// smallTerms adds up few z·R.
-type smallTerms struct {
-	scalars   [largeMin]scalar.Scalar
-	points    [largeMin]curve.EdwardsPoint
-	scalarsOf []*scalar.Scalar
-	pointsOf  []*curve.EdwardsPoint
-}
-
-// sum is that of largeTerms, for less than largeMin claims.
-func (t *smallTerms) sum(out *curve.EdwardsPoint, z []coefficient, claims []claim) bool {
-	t.scalarsOf, t.pointsOf = t.scalarsOf[:0], t.pointsOf[:0]
-	for i := range claims {
-		if !decode(&t.points[i], &claims[i].r) {
-			return false
-		}
-		var wide [scalar.ScalarSize]byte
-		binary.LittleEndian.PutUint64(wide[:], z[i][0])
-		binary.LittleEndian.PutUint64(wide[8:], z[i][1])
-		if _, err := t.scalars[i].SetBits(wide[:]); err != nil {
-			panic("sign: scalar of a fixed length refused")
-		}
-		t.scalarsOf, t.pointsOf = append(t.scalarsOf, &t.scalars[i]), append(t.pointsOf, &t.points[i])
-	}
-	out.MultiscalarMulVartime(t.scalarsOf, t.pointsOf)
-	return true
+// makeRoom gives the workspace its lengths; the scalars begin at 0.
+func (e *equation) makeRoom(static, dynamic int) {
+	e.scalars = append(e.scalars[:0], make([]scalar.Scalar, static)...)
+	e.static = slices.Grow(e.static[:0], static)[:static]
+	e.staticPoints = slices.Grow(e.staticPoints[:0], static)[:static]
+	e.points = slices.Grow(e.points[:0], dynamic)[:dynamic]
+	e.dynamic = slices.Grow(e.dynamic[:0], dynamic)[:dynamic]
+	e.dynamicPoints = slices.Grow(e.dynamicPoints[:0], dynamic)[:dynamic]
 }
 
 // coefficients are integers below 2^128: the quarters of SHA-512(seed || 0), SHA-512(seed || 1), ….
@@ -253,7 +193,7 @@ type coefficients struct {
 
 const coefficientSize = 16
 
-func (c *coefficients) next() (z coefficient) {
+func (c *coefficients) next(z *scalar.Scalar) {
 	if c.pending == 0 {
 		var message [sha256.Size + 8]byte
 		copy(message[:], c.seed[:])
@@ -262,7 +202,10 @@ func (c *coefficients) next() (z coefficient) {
 		c.blocks++
 		c.pending = len(c.block)
 	}
-	quarter := c.block[len(c.block)-c.pending:]
+	var wide [scalar.ScalarSize]byte
+	copy(wide[:coefficientSize], c.block[len(c.block)-c.pending:])
 	c.pending -= coefficientSize
-	return coefficient{binary.LittleEndian.Uint64(quarter), binary.LittleEndian.Uint64(quarter[8:])}
+	if _, err := z.SetBits(wide[:]); err != nil {
+		panic("sign: scalar of a fixed length refused")
+	}
 }

@@ -127,7 +127,7 @@ func TestBatchSizes(t *testing.T) {
 	if ok, out := batch.Verify(); !ok || out != nil {
 		t.Errorf("the empty batch: %v, %v", ok, out)
 	}
-	for _, size := range []int{1, 2, retryMax, retryMax + 1, largeMin - 1, largeMin, equationMax - 1, equationMax, equationMax + 1, 2 * equationMax, 2*equationMax + 1} {
+	for _, size := range []int{1, 2, retryMax, retryMax + 1, 189, 190, equationMax - 1, equationMax, equationMax + 1, 2 * equationMax, 2*equationMax + 1} {
 		for _, bad := range []int{-1, 0, size / 2, equationMax - 1, equationMax, size - 1} {
 			if bad >= size {
 				continue
