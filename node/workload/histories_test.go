@@ -451,3 +451,31 @@ func sound(i rules.Item, m rules.Matter) error {
 	}
 	return nil
 }
+
+// What was recorded once is a duplicate for good, with its own index, whatever came
+// after it: the rules may know an event for new without asking for it, and must not be
+// wrong.
+func TestSentAgain(t *testing.T) {
+	c := cast(t)
+	for seed := range uint64(30) {
+		w := workload.New(c, workload.Options{Seed: *firstSeed + seed, Mix: workload.Everything, StepMs: 6 * 60 * minutes})
+		var recorded []ledger.Submission
+		for range mostSteps {
+			s := w.Next()
+			if s.Reason() == "" {
+				recorded = append(recorded, s.Submission)
+			}
+			for _, again := range recorded {
+				outcome, appended := rules.NewSequencer(w.Ledger.ID, ledger.RulesVersion1, w.Ledger, w.Ledger.Head).Append(again, s.At)
+				if outcome.Rejection != nil || len(appended) > 0 || len(outcome.Receipts) != len(again) {
+					t.Fatalf("seed %d: %s sent again: %+v, %d entries", seed, again[0].ID, outcome, len(appended))
+				}
+				for i, r := range outcome.Receipts {
+					if at, _ := w.Ledger.EventIndex(again[i].ID); !r.Duplicate || r.Index != at {
+						t.Fatalf("seed %d: event %s of entry %d sent again: %+v", seed, again[i].ID, at, r)
+					}
+				}
+			}
+		}
+	}
+}
