@@ -100,10 +100,16 @@ func (p *Proof) Verify(policy *Policy, leaf merkle.Hash) (*Final, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := merkle.VerifyInclusion(p.Index, final.Size, leaf, p.Hashes, final.Root); err != nil {
+	if err := p.Under(final.Checkpoint, leaf); err != nil {
 		return nil, err
 	}
 	return final, nil
+}
+
+// Under checks that the leaf stands in a checkpoint, which the caller has found
+// final. The error wraps merkle.ErrRange or merkle.ErrProof.
+func (p *Proof) Under(c Checkpoint, leaf merkle.Hash) error {
+	return merkle.VerifyInclusion(p.Index, c.Size, leaf, p.Hashes, c.Root)
 }
 
 func cutExtra(s string) (extra []byte, rest string, err error) {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -84,6 +85,32 @@ func (c *Client) judge(find func(*checkpoint.Policy) (*checkpoint.Final, error))
 		}
 	}
 	return nil, ledger.Policy{}, first
+}
+
+// lastFinal is the note that a client found final last: all proofs of a second are
+// under the same one.
+type lastFinal struct {
+	note     []byte
+	policies int // that were trusted then; another one may forbid it
+	final    *checkpoint.Final
+}
+
+// final gives what a policy that the client trusts finds a note to say. The result is
+// shared and must not be changed.
+func (c *Client) final(note []byte) (*checkpoint.Final, error) {
+	trusted := len(c.policies.all())
+	if last := c.lastFinal.Load(); last != nil && last.policies == trusted && bytes.Equal(last.note, note) {
+		return last.final, nil
+	}
+	n, err := checkpoint.ParseNote(note)
+	if err != nil {
+		return nil, err
+	}
+	final, _, err := c.judge(func(policy *checkpoint.Policy) (*checkpoint.Final, error) { return policy.Verify(n) })
+	if err == nil {
+		c.lastFinal.Store(&lastFinal{bytes.Clone(note), trusted, final})
+	}
+	return final, err
 }
 
 // statementKeys gives every statement key of a node that the client trusts.

@@ -57,7 +57,10 @@ func (c *Client) VerifyProof(text []byte, signed ledger.SignedEvent) (*Proof, er
 }
 
 func (c *Client) verifyLeaf(p *checkpoint.Proof, text []byte, leaf merkle.Hash) (*Proof, error) {
-	final, _, err := c.judge(func(policy *checkpoint.Policy) (*checkpoint.Final, error) { return p.Verify(policy, leaf) })
+	final, err := c.final(p.Note)
+	if err == nil {
+		err = p.Under(final.Checkpoint, leaf)
+	}
 	if err != nil {
 		return nil, err
 	}

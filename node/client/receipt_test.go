@@ -62,6 +62,39 @@ func TestAppendFinal(t *testing.T) {
 	}
 }
 
+// TestProofsUnderAKnownNote: a client that has found a note final asks everything else
+// of a proof under it, and takes no other note for it.
+func TestProofsUnderAKnownNote(t *testing.T) {
+	w := apitest.New(t)
+	c := w.Client(nil, speaking(w, 0, finalizing(w)))
+	dealer := w.Dealer()
+	for range 3 {
+		if _, _, err := c.AppendFinal(t.Context(), w.Register(dealer)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signed, other := w.Register(dealer), w.Register(dealer)
+	_, proof, err := c.AppendFinal(t.Context(), signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.VerifyProof(proof.Text, other); err == nil {
+		t.Error("it proves another event")
+	}
+	note := bytes.Index(proof.Text, []byte("\n\n")) + 2
+	body := note + bytes.Index(proof.Text[note:], []byte("\n\n"))
+	for at := range body { // the hashes of the proof, and what the note says; the lines of signatures follow
+		damaged := bytes.Clone(proof.Text)
+		damaged[at] ^= 1
+		if _, err := c.VerifyProof(damaged, signed); err == nil {
+			t.Errorf("byte %d, %q for %q", at, damaged[at], proof.Text[at])
+		}
+		if _, err := c.VerifyProof(proof.Text, signed); err != nil {
+			t.Fatalf("the proof itself, after a damaged one: %v", err)
+		}
+	}
+}
+
 // TestFinalComesTooLate: an event that is recorded is never an error, and what is
 // missing is the proof only.
 func TestFinalComesTooLate(t *testing.T) {

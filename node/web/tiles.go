@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/custodyledger/custodyledger/ledger/merkle"
@@ -263,11 +264,20 @@ type zipping struct {
 
 func (z zipping) Write(b []byte) (int, error) { return z.to.Write(b) }
 
-func zip(w http.ResponseWriter, snapshot *store.Snapshot, t tile.Tile) error {
-	to, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+// zippers are *gzip.Writer that are used again: each takes about a megabyte, more
+// than the tile that goes through it.
+var zippers = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	if err != nil {
-		return err
+		panic(err) // a level that there is
 	}
+	return z
+}}
+
+func zip(w http.ResponseWriter, snapshot *store.Snapshot, t tile.Tile) error {
+	to := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(to)
+	to.Reset(w)
 	if err := send(zipping{w, to}, snapshot, t); err != nil {
 		return err
 	}
