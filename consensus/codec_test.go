@@ -106,6 +106,40 @@ func TestDecodeMembers(t *testing.T) {
 	}
 }
 
+// heartbeats is a transport of which only the heartbeats are used.
+type heartbeats struct {
+	raft.Transport
+	handler func(raft.RPC)
+}
+
+func (h *heartbeats) SetHeartbeatHandler(f func(raft.RPC)) { h.handler = f }
+
+// A heartbeat that would change raft's state or term goes to raft's main loop,
+// every other one beside it.
+func TestHeartbeatsBesideTheMainLoop(t *testing.T) {
+	for name, c := range map[string]struct {
+		self   selfFunc
+		beside bool
+	}{
+		"a follower in the term":   {func() (uint64, bool) { return 4, true }, true},
+		"a follower in term 3":     {func() (uint64, bool) { return 3, true }, false},
+		"a follower in term 5":     {func() (uint64, bool) { return 5, true }, false},
+		"a leader or candidate":    {func() (uint64, bool) { return 4, false }, false},
+		"raft has not started yet": {nil, false},
+	} {
+		inner, beside := &heartbeats{}, false
+		g := &gate{inner: inner, out: make(chan raft.RPC, 1)}
+		if c.self != nil {
+			g.self.Store(&c.self)
+		}
+		g.SetHeartbeatHandler(func(raft.RPC) { beside = true })
+		inner.handler(raft.RPC{Command: &raft.AppendEntriesRequest{Term: 4}})
+		if beside != c.beside || (len(g.out) == 0) != c.beside {
+			t.Errorf("%s: beside the main loop %v, %d in it", name, beside, len(g.out))
+		}
+	}
+}
+
 // What raft would take on trust, or panic on, never reaches it.
 func TestGateRefuses(t *testing.T) {
 	good := func() *raft.AppendEntriesRequest {
@@ -121,8 +155,8 @@ func TestGateRefuses(t *testing.T) {
 		}
 		return nil
 	}}
-	term := func() uint64 { return 3 }
-	g.term.Store(&term)
+	self := selfFunc(func() (uint64, bool) { return 3, true })
+	g.self.Store(&self)
 	if _, err := g.admit(good()); err != nil {
 		t.Fatal(err)
 	}

@@ -26,13 +26,16 @@ type gate struct {
 	opens   func(openCommand) error // nil: any
 	durable func() uint64           // raft index up to which this node's log is on its disk
 	logger  *slog.Logger
-	term    atomic.Pointer[func() uint64] // raft's own; nil before it has started
+	self    atomic.Pointer[selfFunc] // nil before raft has started
 
 	out  chan raft.RPC
 	stop chan struct{}
 	once sync.Once
 	done chan struct{}
 }
+
+// selfFunc gives raft's own term, and whether it is a follower in it.
+type selfFunc func() (term uint64, follower bool)
 
 func newGate(inner raft.Transport, cluster [32]byte, check func(uint64, []byte) error, opens func(openCommand) error, durable func() uint64, logger *slog.Logger) *gate {
 	g := &gate{
@@ -115,11 +118,24 @@ func (g *gate) admit(request any) (before *raft.AppendEntriesRequest, err error)
 // admitTerm looks at the term of a request or an answer: raft takes over any that
 // is above its own.
 func (g *gate) admitTerm(term uint64) error {
-	own := g.term.Load()
-	if own == nil || term <= (*own)() || term-(*own)() <= termStepMax {
+	self := g.self.Load()
+	if self == nil {
 		return nil
 	}
-	return fmt.Errorf("consensus: a peer names term %d, this node is in term %d", term, (*own)())
+	if own, _ := (*self)(); term > own && term-own > termStepMax {
+		return fmt.Errorf("consensus: a peer names term %d, this node is in term %d", term, own)
+	}
+	return nil
+}
+
+// follows reports whether raft is a follower in this term.
+func (g *gate) follows(term uint64) bool {
+	self := g.self.Load()
+	if self == nil {
+		return false
+	}
+	own, follower := (*self)()
+	return follower && own == term
 }
 
 // termOf is 0 for a message without a term that raft takes over.
@@ -209,8 +225,12 @@ func (g *gate) Close() error { return g.close() }
 func (g *gate) Consumer() <-chan raft.RPC     { return g.out }
 func (g *gate) LocalAddr() raft.ServerAddress { return g.inner.LocalAddr() }
 
-// SetHeartbeatHandler implements raft.Transport. Heartbeats do not come through
-// Consumer.
+// SetHeartbeatHandler implements raft.Transport. A heartbeat comes through
+// Consumer only if it would change raft's state or term. raft is to change them
+// in its main loop alone, and answers heartbeats beside it (v1.7.3): a leader
+// that is deposed that way between two steps of dispatchLogs stores its own
+// command as an entry of its successor's term, and takes it for the successor's
+// entry of the same index.
 func (g *gate) SetHeartbeatHandler(h func(raft.RPC)) {
 	g.inner.SetHeartbeatHandler(func(rpc raft.RPC) {
 		if err := g.admitTerm(termOf(rpc.Command)); err != nil {
@@ -218,7 +238,11 @@ func (g *gate) SetHeartbeatHandler(h func(raft.RPC)) {
 			rpc.Respond(emptyResponse(rpc.Command), err)
 			return
 		}
-		h(rpc)
+		if g.follows(termOf(rpc.Command)) {
+			h(rpc)
+			return
+		}
+		g.pass(rpc)
 	})
 }
 

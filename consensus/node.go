@@ -124,8 +124,8 @@ func (n *Node) start() (err error) {
 	}
 	leads := func() bool { return n.raft.State() == raft.Leader }
 	behind.leads.Store(&leads)
-	term := n.raft.CurrentTerm
-	n.gate.term.Store(&term)
+	self := selfFunc(func() (uint64, bool) { return n.raft.CurrentTerm(), n.raft.State() == raft.Follower })
+	n.gate.self.Store(&self)
 	last := n.raft.LastIndex
 	n.pointers.last.Store(&last)
 	if c.Peers != nil {
