@@ -143,6 +143,9 @@ func (w *World) split() *plan {
 	}
 	if t.m.Material == custodyv1.Material_MATERIAL_METAL && len(t.m.Composition) > 1 {
 		w.restToLast(t, body)
+		if body.Outputs[n-1].Mass.Micrograms < sureAlloy {
+			p.want = Unsure
+		}
 	}
 	if t.m.Material != custodyv1.Material_MATERIAL_METAL && t.m.Form != custodyv1.Form_FORM_PIECE && w.chance(50) {
 		sorted(t.m, body)
@@ -150,6 +153,10 @@ func (w *World) split() *plan {
 	p.body = body
 	return p
 }
+
+// sureAlloy is the mass from which on a ten-thousandth of an alloy is more than what
+// the rounding of the other outputs leaves to the last one.
+const sureAlloy = 100_000
 
 // restToLast makes the compositions of all outputs add up to the input's.
 func (w *World) restToLast(t thing, body *custodyv1.Transform) {
