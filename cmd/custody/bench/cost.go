@@ -26,7 +26,7 @@ type Cost struct {
 
 // costRounds is how often the two are measured in turn: their difference is
 // smaller than what a shared machine does to one round.
-const costRounds = 7
+const costRounds = 15
 
 // costs runs every kind of append on two ledgers in turn: A B, B A, A B, … Both
 // are founded for it: a ledger that has grown writes more an event than a fresh one.
