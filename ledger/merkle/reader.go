@@ -16,6 +16,37 @@ type Reader interface {
 	Hashes(level uint8, from, to uint64) ([]Hash, error)
 }
 
+// RowReader is a [Reader] that keeps rows with what was computed over them, so that a proof computes nothing where
+// the rows that it touches were asked for before.
+type RowReader interface {
+	Reader
+	// Row is Hashes with the roots over them. What holds of Hashes holds of it.
+	Row(level uint8, from, to uint64) (*Row, error)
+}
+
+// Row is stored hashes of one level that lie together from a multiple of 256 on, at most 256, with the roots of all
+// full subtrees over them, up to half a full row. It is never changed and takes 64 bytes a hash.
+type Row struct {
+	roots [tileLevels][]Hash // by level above the stored one
+}
+
+// NewRow computes the roots over hashes, which the row keeps a copy of.
+func NewRow(hashes []Hash) *Row {
+	r := &Row{}
+	nodes := append(make([]Hash, 0, 2*len(hashes)), hashes...)
+	for b, from := 0, 0; b < tileLevels; b++ {
+		r.roots[b] = nodes[from:len(nodes):len(nodes)]
+		from = len(nodes)
+		for i := 1; i < len(r.roots[b]); i += 2 {
+			nodes = append(nodes, NodeHash(r.roots[b][i-1], r.roots[b][i]))
+		}
+	}
+	return r
+}
+
+// Hashes returns the stored hashes. They are shared and must not be changed.
+func (r *Row) Hashes() []Hash { return r.roots[0] }
+
 // ErrReader is returned when a [Reader] answers with another number of hashes than it was asked for: the store is
 // damaged, or smaller than its caller said.
 var ErrReader = errors.New("merkle: stored tree hashes are incomplete")
@@ -33,6 +64,15 @@ type row struct {
 	level  uint8
 	from   uint64
 	hashes []Hash
+	folded *Row // nil unless the reader keeps rows
+}
+
+// subtree returns the root of 2^b hashes of the row, from offset on, which is a multiple of as many.
+func (r *row) subtree(b uint, offset uint64) Hash {
+	if r.folded != nil {
+		return r.folded.roots[b][offset>>b]
+	}
+	return foldFull(r.hashes[offset : offset+1<<b])
 }
 
 // subtree returns the root of the full subtree of 2^b leaves that is the index-th of its size. The subtree must lie
@@ -40,12 +80,11 @@ type row struct {
 func (c *rowCache) subtree(b uint, index uint64) (Hash, error) {
 	level, within := uint8(b/tileLevels), b%tileLevels
 	from := index << within
-	hashes, err := c.row(level, from)
+	row, err := c.row(level, from)
 	if err != nil {
 		return Hash{}, err
 	}
-	offset := from % tileWidth
-	return foldFull(hashes[offset : offset+1<<within]), nil
+	return row.subtree(within, from%tileWidth), nil
 }
 
 // rightEdge returns the root of the leaves from begin to the end of the tree. There is at least one, and begin is a
@@ -71,24 +110,36 @@ func (c *rowCache) rightEdge(begin uint64) (Hash, error) {
 	return root, nil
 }
 
-// row returns the row of a level that holds index at.
-func (c *rowCache) row(level uint8, at uint64) ([]Hash, error) {
+// row returns the row of a level that holds index at. It is valid until the next call.
+func (c *rowCache) row(level uint8, at uint64) (*row, error) {
 	from := at &^ (tileWidth - 1)
 	for i := range c.rows {
 		if r := &c.rows[i]; r.level == level && r.from == from {
-			return r.hashes, nil
+			return r, nil
 		}
 	}
 	to := min(from+tileWidth, c.size>>(tileLevels*uint(level)))
-	hashes, err := c.reader.Hashes(level, from, to)
+	r, err := c.read(level, from, to)
 	if err != nil {
 		return nil, fmt.Errorf("merkle: reading tree hashes of level %d from %d to %d: %w", level, from, to, err)
 	}
-	if uint64(len(hashes)) != to-from {
-		return nil, fmt.Errorf("%w: level %d from %d to %d: got %d", ErrReader, level, from, to, len(hashes))
+	if uint64(len(r.hashes)) != to-from {
+		return nil, fmt.Errorf("%w: level %d from %d to %d: got %d", ErrReader, level, from, to, len(r.hashes))
 	}
-	c.rows = append(c.rows, row{level, from, hashes})
-	return hashes, nil
+	c.rows = append(c.rows, r)
+	return &c.rows[len(c.rows)-1], nil
+}
+
+func (c *rowCache) read(level uint8, from, to uint64) (row, error) {
+	if keeper, ok := c.reader.(RowReader); ok {
+		folded, err := keeper.Row(level, from, to)
+		if err != nil {
+			return row{}, err
+		}
+		return row{level, from, folded.Hashes(), folded}, nil
+	}
+	hashes, err := c.reader.Hashes(level, from, to)
+	return row{level, from, hashes, nil}, err
 }
 
 // foldFull returns the root of a full subtree from the hashes of one of its levels; their number is a power of two,

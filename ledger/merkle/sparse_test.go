@@ -203,6 +203,65 @@ func TestLoadedFrontierGrowsOn(t *testing.T) {
 	})
 }
 
+// keeping is a reader that keeps rows.
+type keeping struct {
+	from func() Reader
+	rows map[[3]uint64]*Row
+}
+
+func (k keeping) Hashes(level uint8, from, to uint64) ([]Hash, error) {
+	return k.from().Hashes(level, from, to)
+}
+
+func (k keeping) Row(level uint8, from, to uint64) (*Row, error) {
+	id := [3]uint64{uint64(level), from, to}
+	if row := k.rows[id]; row != nil {
+		return row, nil
+	}
+	hashes, err := k.Hashes(level, from, to)
+	if err != nil {
+		return nil, err
+	}
+	k.rows[id] = NewRow(hashes)
+	return k.rows[id], nil
+}
+
+// TestRows: from kept rows come the same proofs, roots and frontiers, at every size and
+// index around the ends of rows, whatever was asked for before.
+func TestRows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		size := aroundBoundaries(1).Draw(t, "size")
+		plain := func() Reader { return newSparse(nil) }
+		kept := keeping{plain, map[[3]uint64]*Row{}}
+		for range 4 {
+			size := max(1, aroundBoundaries(1).Draw(t, "smaller")%(size+1))
+			index := aroundBoundaries(0).Draw(t, "index") % size
+			from := max(1, aroundBoundaries(1).Draw(t, "from")%(size+1))
+			want, err := InclusionProof(plain(), index, size)
+			if got, keptErr := InclusionProof(kept, index, size); err != nil || keptErr != nil || !slices.Equal(got, want) {
+				t.Fatalf("inclusion %d of %d: %v, %v (%v), want %v", index, size, got, keptErr, err, want)
+			}
+			want, err = ConsistencyProof(plain(), from, size)
+			if got, keptErr := ConsistencyProof(kept, from, size); err != nil || keptErr != nil || !slices.Equal(got, want) {
+				t.Fatalf("consistency %d to %d: %v, %v (%v), want %v", from, size, got, keptErr, err, want)
+			}
+			root, err := RootAt(plain(), size)
+			if got, keptErr := RootAt(kept, size); err != nil || keptErr != nil || got != root {
+				t.Fatalf("size %d: RootAt = %v, %v (%v), want %v", size, got, keptErr, err, root)
+			}
+			frontier, err := LoadFrontier(size, plain())
+			if got, keptErr := LoadFrontier(size, kept); err != nil || keptErr != nil || *got != *frontier {
+				t.Fatalf("size %d: LoadFrontier differs (%v, %v)", size, keptErr, err)
+			}
+		}
+	})
+	m, _, _ := grow(t, 700)
+	m.corrupt = func(h []Hash) []Hash { return h[1:] }
+	if _, err := RootAt(keeping{func() Reader { return m }, map[[3]uint64]*Row{}}, 700); !errors.Is(err, ErrReader) {
+		t.Errorf("a row that is too short: %v", err)
+	}
+}
+
 // TestStoredTree grows a real tree over the boundaries of a row and of two levels.
 func TestStoredTree(t *testing.T) {
 	const size = 65536 + 300

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ func (s *Store) Final() (final Final, ok bool) {
 
 // Final gives the last final checkpoint as of the snapshot.
 func (s *Snapshot) Final() (final Final, ok bool) {
-	stored, err := s.reading.final()
+	stored, err := s.reading.final(s.store.state.Load().final)
 	s.fail(err)
 	if err != nil || stored == nil {
 		return Final{}, false
@@ -371,11 +372,16 @@ func (w *writer) final(f Final) {
 	w.set(metaFinal, append([]byte{finalVersion}, f.Note...))
 }
 
-func decodeFinal(b []byte) (Final, error) {
+// decodeFinal gives known, which may be nil, where the bytes are of that one: reading
+// a note costs more than the rest of a read.
+func decodeFinal(b []byte, known *Final) (Final, error) {
 	d := decoder{b: b}
 	d.version(finalVersion)
 	if d.err != nil {
 		return Final{}, d.err
+	}
+	if known != nil && bytes.Equal(d.b, known.Note) {
+		return *known, nil
 	}
 	raw := append([]byte(nil), d.b...)
 	note, err := checkpoint.ParseNote(raw)
@@ -385,10 +391,10 @@ func decodeFinal(b []byte) (Final, error) {
 	return Final{Checkpoint: note.Checkpoint, Note: raw}, nil
 }
 
-func (r reading) final() (*Final, error) {
+func (r reading) final(known *Final) (*Final, error) {
 	var final Final
 	found, err := r.get(metaFinal, "the last final checkpoint", func(v []byte) (err error) {
-		final, err = decodeFinal(v)
+		final, err = decodeFinal(v, known)
 		return err
 	})
 	if err != nil || !found {

@@ -177,7 +177,7 @@ func (r reading) state() (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st.final, err = r.final(); err != nil {
+	if st.final, err = r.final(nil); err != nil {
 		return nil, err
 	}
 	if st.pointer, err = r.pointer(metaPointer, "the pointer"); err != nil {

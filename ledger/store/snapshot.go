@@ -136,17 +136,31 @@ func (r reading) entries(from, to uint64, use func(index uint64, entry []byte) e
 	return err
 }
 
-// Hashes implements merkle.Reader. What it gives is shared and must not be
-// changed. The error is ErrRange for more than 256 hashes, or for such as this
-// size of the ledger does not have.
+// Hashes implements merkle.Reader. The error is ErrRange for more than 256 hashes,
+// or for such as this size of the ledger does not have.
 func (s *Snapshot) Hashes(level uint8, from, to uint64) ([]merkle.Hash, error) {
-	if err := s.Err(); err != nil {
+	if err := s.hasHashes(level, to); err != nil {
 		return nil, err
 	}
-	if level > 7 || to > s.head.Size>>(8*level) {
-		return nil, fmt.Errorf("%w: tree hash %d of level %d in a ledger of %d", ErrRange, to, level, s.head.Size)
+	return s.reading.Hashes(level, from, to)
+}
+
+// Row implements merkle.RowReader. The error is that of Hashes.
+func (s *Snapshot) Row(level uint8, from, to uint64) (*merkle.Row, error) {
+	if err := s.hasHashes(level, to); err != nil {
+		return nil, err
 	}
-	return s.store.tree.hashes(s.reading, level, from, to)
+	return s.store.tree.row(s.reading, level, from, to)
+}
+
+func (s *Snapshot) hasHashes(level uint8, to uint64) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	if level > 7 || to > s.head.Size>>(8*level) {
+		return fmt.Errorf("%w: tree hash %d of level %d in a ledger of %d", ErrRange, to, level, s.head.Size)
+	}
+	return nil
 }
 
 // Receipt says where an event stands; ok is false for an event that is not in

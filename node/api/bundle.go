@@ -79,6 +79,14 @@ func (s source) Hashes(level uint8, from, to uint64) ([]merkle.Hash, error) {
 	return s.Snapshot.Hashes(level, from, to)
 }
 
+// Row implements merkle.RowReader.
+func (s source) Row(level uint8, from, to uint64) (*merkle.Row, error) {
+	if err := s.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.Snapshot.Row(level, from, to)
+}
+
 // sealed encodes a bundle and verifies it before anybody gets it.
 func sealed(b *bundle.Bundle, trust bundle.Trust) ([]byte, error) {
 	file, err := b.Encode()

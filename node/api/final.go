@@ -78,6 +78,7 @@ func (s *ledgerService) finalItem(ctx context.Context, id ledger.ItemID) (*custo
 		if err != nil {
 			return err
 		}
+		response.Registration = &custodyv1.RawEntry{Index: statement.Registered, Entry: b}
 		entry, err := ledger.DecodeEntry(b)
 		if err != nil {
 			return damaged(statement.Registered, err)

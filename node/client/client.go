@@ -72,10 +72,10 @@ type Client struct {
 	attempt  time.Duration
 	verifier *sign.Verifier
 	policies policies
-	// lastFinal is nil before the first.
-	lastFinal atomic.Pointer[lastFinal]
-	nodes     []*node
-	first     atomic.Uint32 // index of the node that answered last
+	// lastJudged is nil before the first.
+	lastJudged atomic.Pointer[judged]
+	nodes      []*node
+	first      atomic.Uint32 // index of the node that answered last
 }
 
 // node is one address and the connection to it.

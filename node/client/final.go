@@ -42,7 +42,7 @@ func (c *Client) FinalItem(ctx context.Context, item ledger.ItemID) (*Stated, er
 		if stated, err = c.checkStated(ctx, n, item, response.Final); err != nil {
 			return err
 		}
-		registration, err := c.registrationOf(ctx, n, item)
+		registration, err := c.registrationOf(n, item, response.Registration)
 		if err != nil {
 			return err
 		}
@@ -60,17 +60,10 @@ func (c *Client) FinalItem(ctx context.Context, item ledger.ItemID) (*Stated, er
 	return keep(stated, err)
 }
 
-// registrationOf fetches an item's first entry. The item's id is made of its
-// event, so that nothing else can stand there.
-func (c *Client) registrationOf(ctx context.Context, n *node, item ledger.ItemID) (Entry, error) {
-	response, err := n.ledger.ItemHistory(ctx, &custodyv1.ItemHistoryRequest{Item: item[:], PageSize: 1, Consistency: Stale.message()})
-	if err != nil {
-		return Entry{}, err
-	}
-	page, err := c.historyPage(n, item, Entry{}, response.Entries)
-	if err == nil && len(page) == 0 {
-		err = &Tampered{Node: n.address, Index: ledger.NoLink, What: "the item has no first entry"}
-	}
+// registrationOf decodes an item's first entry. The item's id is made of its event,
+// so that nothing else can stand there.
+func (c *Client) registrationOf(n *node, item ledger.ItemID, raw *custodyv1.RawEntry) (Entry, error) {
+	page, err := c.historyPage(n, item, Entry{}, []*custodyv1.RawEntry{raw})
 	if err != nil {
 		return Entry{}, err
 	}
@@ -113,50 +106,42 @@ func (c *Client) checkFinal(ctx context.Context, n *node, payloadType string, fi
 	return note, policy, by, err
 }
 
-// verifyTrusted is verifyFinal under the newest trusted policy that it holds under.
+// verifyTrusted verifies them under the newest policy that the client trusts and that
+// both hold under.
 func (c *Client) verifyTrusted(payloadType string, final *custodyv1.FinalStatement) (note *checkpoint.Note, policy ledger.Policy, by []string, err error) {
-	for _, p := range slices.Backward(c.policies.all()) {
-		policy = p.Policy
-		note, by, err = verifyFinal(policy, payloadType, final)
-		if err == nil && !c.policies.judges(p, note.Size) {
-			err = fmt.Errorf("%w: the policy that finds it final was replaced before size %d", checkpoint.ErrNoQuorum, note.Size)
-		}
-		if err == nil {
-			break
+	j, err := c.judge(final.GetNote())
+	if err != nil {
+		return nil, ledger.Policy{}, nil, err
+	}
+	for _, verdict := range j.verdicts {
+		if by, err = c.verifyStated(verdict.policy, payloadType, final); err == nil {
+			return j.note, verdict.policy, by, nil
 		}
 	}
-	return note, policy, by, err
+	return nil, ledger.Policy{}, nil, err
 }
 
-// verifyFinal verifies a checkpoint and a payload under a policy, and names the
-// associations that signed the payload.
-func verifyFinal(policy ledger.Policy, payloadType string, final *custodyv1.FinalStatement) (*checkpoint.Note, []string, error) {
-	note, err := checkpoint.ParseNote(final.GetNote())
-	if err == nil {
-		_, err = policy.Checkpoint().Verify(note)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
+// verifyStated verifies the signatures of a payload under a policy and names the
+// associations that made them.
+func (c *Client) verifyStated(policy ledger.Policy, payloadType string, final *custodyv1.FinalStatement) (by []string, err error) {
 	signed := sign.PAE(payloadType, final.Payload)
-	var by []string
 	for _, s := range final.Signatures {
 		signer, ok := policy.Node(s.NodeId)
-		if !ok {
-			return nil, nil, fmt.Errorf("node %.40q is not in the policy", s.NodeId)
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("node %.40q is not in the policy", s.NodeId)
+		case slices.Contains(by, signer.Association):
+			return nil, fmt.Errorf("%s signed twice", signer.Association)
 		}
-		if err := sign.Verify(signer.Statement, signed, s.Signature); err != nil {
-			return nil, nil, fmt.Errorf("the signature of %s: %w", signer.Association, err)
-		}
-		if slices.Contains(by, signer.Association) {
-			return nil, nil, fmt.Errorf("%s signed twice", signer.Association)
+		if err := c.verifier.Verify(signer.Statement, signed, s.Signature); err != nil {
+			return nil, fmt.Errorf("the signature of %s: %w", signer.Association, err)
 		}
 		by = append(by, signer.Association)
 	}
 	if len(by) < int(policy.Quorum) {
-		return nil, nil, fmt.Errorf("%d associations signed it, the policy asks for %d", len(by), policy.Quorum)
+		return nil, fmt.Errorf("%d associations signed it, the policy asks for %d", len(by), policy.Quorum)
 	}
-	return note, by, nil
+	return by, nil
 }
 
 // ItemOf shows a stated item with the event that made it, as nodes do. Of its matter

@@ -67,50 +67,59 @@ func (c *Client) learn(report *bundle.Report) {
 	}
 }
 
-// judge has a policy that the client trusts find a note final; the newest that
-// does.
-func (c *Client) judge(find func(*checkpoint.Policy) (*checkpoint.Final, error)) (final *checkpoint.Final, policy ledger.Policy, err error) {
+// judged is a note that policies of a client find final: all proofs of a second are
+// under the same one. It is shared and must not be changed.
+type judged struct {
+	raw      []byte
+	note     *checkpoint.Note
+	trusted  int       // how many policies the client trusted; another one may forbid it
+	verdicts []verdict // those that find it final, the newest first; at least one
+}
+
+type verdict struct {
+	policy ledger.Policy
+	final  *checkpoint.Final
+}
+
+// judge asks the policies that the client trusts about a note. The error is what a
+// policy that knows the signers says, before what one says that does not.
+func (c *Client) judge(raw []byte) (*judged, error) {
+	policies := c.policies.all()
+	if last := c.lastJudged.Load(); last != nil && last.trusted == len(policies) && bytes.Equal(last.raw, raw) {
+		return last, nil
+	}
+	note, err := checkpoint.ParseNote(raw)
+	if err != nil {
+		return nil, err
+	}
+	j := &judged{raw: bytes.Clone(raw), note: note, trusted: len(policies)}
 	var first error
-	for _, policy := range slices.Backward(c.policies.all()) {
-		final, err := find(policy.Checkpoint())
+	for _, policy := range slices.Backward(policies) {
+		final, err := policy.Checkpoint().Verify(note)
 		if err == nil && !c.policies.judges(policy, final.Size) {
 			err = fmt.Errorf("%w: the policy that finds it final was replaced before size %d", checkpoint.ErrNoQuorum, final.Size)
 		}
 		if err == nil {
-			return final, policy.Policy, nil
-		}
-		// A policy that knows the signers says more than one that does not.
-		if first == nil || errors.Is(first, checkpoint.ErrNoQuorum) {
+			j.verdicts = append(j.verdicts, verdict{policy.Policy, final})
+		} else if first == nil || errors.Is(first, checkpoint.ErrNoQuorum) {
 			first = err
 		}
 	}
-	return nil, ledger.Policy{}, first
-}
-
-// lastFinal is the note that a client found final last: all proofs of a second are
-// under the same one.
-type lastFinal struct {
-	note     []byte
-	policies int // that were trusted then; another one may forbid it
-	final    *checkpoint.Final
-}
-
-// final gives what a policy that the client trusts finds a note to say. The result is
-// shared and must not be changed.
-func (c *Client) final(note []byte) (*checkpoint.Final, error) {
-	trusted := len(c.policies.all())
-	if last := c.lastFinal.Load(); last != nil && last.policies == trusted && bytes.Equal(last.note, note) {
-		return last.final, nil
+	if len(j.verdicts) == 0 {
+		return nil, first
 	}
-	n, err := checkpoint.ParseNote(note)
+	c.lastJudged.Store(j)
+	return j, nil
+}
+
+// final gives what the newest of them finds a note to say. It is shared and must not
+// be changed.
+func (c *Client) final(raw []byte) (*checkpoint.Final, error) {
+	j, err := c.judge(raw)
 	if err != nil {
 		return nil, err
 	}
-	final, _, err := c.judge(func(policy *checkpoint.Policy) (*checkpoint.Final, error) { return policy.Verify(n) })
-	if err == nil {
-		c.lastFinal.Store(&lastFinal{bytes.Clone(note), trusted, final})
-	}
-	return final, err
+	return j.verdicts[0].final, nil
 }
 
 // statementKeys gives every statement key of a node that the client trusts.

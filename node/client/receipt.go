@@ -351,14 +351,12 @@ func (c *Client) Final(ctx context.Context) (final *checkpoint.Final, note []byt
 }
 
 func (c *Client) judgeNote(ctx context.Context, n *node, raw []byte) (*checkpoint.Final, error) {
-	note, err := checkpoint.ParseNote(raw)
-	if err != nil {
-		return nil, err
+	final, err := c.final(raw)
+	if !errors.Is(err, checkpoint.ErrNoQuorum) {
+		return final, err
 	}
-	verify := func(policy *checkpoint.Policy) (*checkpoint.Final, error) { return policy.Verify(note) }
-	final, _, err := c.judge(verify)
-	if errors.Is(err, checkpoint.ErrNoQuorum) && note.Origin == c.genesis.Name && c.learnPolicy(ctx, n) {
-		final, _, err = c.judge(verify)
+	if note, _ := checkpoint.ParseNote(raw); note != nil && note.Origin == c.genesis.Name && c.learnPolicy(ctx, n) {
+		final, err = c.final(raw)
 	}
 	return final, err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -124,7 +125,9 @@ func relay[A any](l *liar, inner grpc.ServerStreamingClient[A], err error, send 
 // first one.
 func startLiar(t *testing.T, w *apitest.World) (*client.Client, *liar) {
 	t.Helper()
-	honest := w.Serve(0, w.Backend, func(c *api.Config) { c.Finality, c.Voice = w.Backend, apitest.Voice{World: w} })
+	honest := w.Serve(0, w.Backend, func(c *api.Config) {
+		c.Finality, c.Voice, c.Stating = w.Backend, apitest.Voice{World: w}, apitest.Stating{World: w, Nodes: []int{2, 0}}
+	})
 	conn, err := grpc.NewClient("passthrough:///"+honest.Address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{InsecureSkipVerify: true})))
 	if err != nil {
 		t.Fatal(err)
@@ -310,6 +313,73 @@ func foreign(w *apitest.World) *custodyv1.RawEntry {
 	entry, err := snapshot.Entry(index)
 	if err != nil {
 		w.TB.Error(err)
+	}
+	return &custodyv1.RawEntry{Index: index, Entry: entry}
+}
+
+// TestLiesAboutFinalItems changes one thing in what several associations state of an
+// item, and in what comes with it.
+func TestLiesAboutFinalItems(t *testing.T) {
+	w := apitest.New(t)
+	dealer := w.Dealer()
+	registration, other := w.Register(dealer), w.Register(dealer)
+	w.Record(registration)
+	w.Record(other)
+	w.Finalize()
+	item := client.RegisteredItem(registration)
+	c, l := startLiar(t, w)
+	honest, err := c.FinalItem(t.Context(), item)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip := func(b []byte) { b[len(b)/2] ^= 1 }
+	for what, lie := range map[string]func(*custodyv1.GetItemResponse){
+		"no statement":             func(m *custodyv1.GetItemResponse) { m.Final = nil },
+		"no note":                  func(m *custodyv1.GetItemResponse) { m.Final.Note = nil },
+		"a note that is cut short": func(m *custodyv1.GetItemResponse) { m.Final.Note = m.Final.Note[:len(m.Final.Note)-1] },
+		"another payload":          func(m *custodyv1.GetItemResponse) { flip(m.Final.Payload) },
+		"a signature":              func(m *custodyv1.GetItemResponse) { flip(m.Final.Signatures[1].Signature) },
+		"one signature":            func(m *custodyv1.GetItemResponse) { m.Final.Signatures = m.Final.Signatures[:1] },
+		"one signature twice":      func(m *custodyv1.GetItemResponse) { m.Final.Signatures[1] = m.Final.Signatures[0] },
+		"a signature by nobody":    func(m *custodyv1.GetItemResponse) { m.Final.Signatures[0].NodeId = "nobody" },
+		"signatures the other way": func(m *custodyv1.GetItemResponse) {
+			m.Final.Signatures[0].NodeId, m.Final.Signatures[1].NodeId = m.Final.Signatures[1].NodeId, m.Final.Signatures[0].NodeId
+		},
+		"no registration":                   func(m *custodyv1.GetItemResponse) { m.Registration = nil },
+		"a bit of the registration":         func(m *custodyv1.GetItemResponse) { flip(m.Registration.Entry) },
+		"the registration of another item":  func(m *custodyv1.GetItemResponse) { m.Registration = entryOf(t, w, other) },
+		"the registration in another place": func(m *custodyv1.GetItemResponse) { m.Registration.Index++ },
+		"a view that is not as stated":      func(m *custodyv1.GetItemResponse) { m.Item.Lost = true },
+	} {
+		l.tells(func(m proto.Message) {
+			if m, ok := m.(*custodyv1.GetItemResponse); ok {
+				lie(m)
+			}
+		})
+		var tampered *client.Tampered
+		if got, err := c.FinalItem(t.Context(), item); !errors.As(err, &tampered) || got != nil {
+			t.Errorf("%s: %+v, %v", what, got, err)
+		}
+	}
+	l.tells(func(proto.Message) {})
+	again, err := c.FinalItem(t.Context(), item)
+	if err != nil || !proto.Equal(again.Item, honest.Item) || !slices.Equal(again.By, honest.By) {
+		t.Errorf("told the truth again: %+v, %v", again, err)
+	}
+}
+
+// entryOf gives the entry of an event.
+func entryOf(t *testing.T, w *apitest.World, event ledger.SignedEvent) *custodyv1.RawEntry {
+	t.Helper()
+	snapshot := w.Backend.Store.Snapshot()
+	defer snapshot.Close()
+	index, ok := snapshot.EventIndex(event.ID())
+	if !ok {
+		t.Fatal("the event is not recorded")
+	}
+	entry, err := snapshot.Entry(index)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return &custodyv1.RawEntry{Index: index, Entry: entry}
 }

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +30,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/checkpoint"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
+	"github.com/custodyledger/custodyledger/ledger/sign"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
@@ -168,6 +170,9 @@ type Cosigner struct {
 	signing  sync.Mutex
 	signedAt uint64 // under signing: unix seconds, no cosignature is dated before
 
+	verifier *sign.Verifier
+	slow     atomic.Uint32 // how often a node that was asked for a statement was slow
+
 	cases   chan differing // investigations to come
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -193,6 +198,7 @@ func New(c Config) (*Cosigner, error) {
 	s := &Cosigner{
 		config: c, node: c.Node, ledger: c.Ledger, peers: c.Peers, clock: c.Clock, logger: c.Logger,
 		metrics: m, cases: make(chan differing, 1),
+		verifier: sign.NewVerifier(sign.PreparedKeysDefault),
 	}
 	s.alarms = newAlarms(m.alarms, c.Logger)
 	s.recall.init(c.Genesis, c.Node)

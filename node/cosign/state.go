@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -42,6 +43,9 @@ const (
 	// statePatience is how long a node waits for a final size that it does not
 	// have yet.
 	statePatience = 2 * time.Second
+	// stateHedge is how long the nodes that were asked for a statement have, before
+	// one more is asked.
+	stateHedge = 200 * time.Millisecond
 	// stateTries is how often statements are gathered anew when the ledger moves on.
 	stateTries  = 4
 	errorDomain = "custodyledger"
@@ -258,29 +262,67 @@ func (s *Cosigner) gatherOnce(ctx context.Context, after uint64, request *custod
 	if err != nil {
 		return nil, err
 	}
-	statement := &custodyv1.FinalStatement{Note: final.Note, Payload: payload}
+	signatures := s.collect(ctx, policy, request, payload, payloadType)
+	if len(signatures) < int(policy.Quorum) {
+		return nil, unstated(codes.Unavailable, NoQuorum, "%d of %d nodes stated the same at size %d", len(signatures), policy.Quorum, request.Size)
+	}
+	return &custodyv1.FinalStatement{Note: final.Note, Payload: payload, Signatures: signatures}, nil
+}
+
+// collect gives the signatures of a quorum under a payload, this node's first; fewer if
+// all nodes were asked and too few gave one.
+func (s *Cosigner) collect(ctx context.Context, policy ledger.Policy, request *custodyv1.StateRequest, payload []byte, payloadType string) (signatures []*custodyv1.NodeSignature) {
 	if keys, err := s.config.Keys.under(policy, s.node); err == nil {
-		statement.Signatures = append(statement.Signatures, &custodyv1.NodeSignature{NodeId: s.node, Signature: keys.statement.Sign(sign.PAE(payloadType, payload))})
+		signatures = append(signatures, &custodyv1.NodeSignature{NodeId: s.node, Signature: keys.statement.Sign(sign.PAE(payloadType, payload))})
 	}
 	ctx, cancel := context.WithTimeout(ctx, statePatience+time.Second)
 	defer cancel()
-	others := s.others(policy)
+	others := s.askOrder(policy)
 	answers := make(chan *custodyv1.NodeSignature, len(others))
-	for _, n := range others {
+	waiting := 0
+	ask := func() {
+		n := others[0]
+		others = others[1:]
+		waiting++
 		go func() { answers <- s.askState(ctx, n, request, payload, payloadType) }()
 	}
-	for range others {
-		if len(statement.Signatures) >= int(policy.Quorum) {
+	hedge := time.NewTimer(stateHedge)
+	defer hedge.Stop()
+	for len(signatures) < int(policy.Quorum) {
+		for len(others) > 0 && len(signatures)+waiting < int(policy.Quorum) {
+			ask()
+		}
+		if waiting == 0 {
 			break
 		}
-		if signature := <-answers; signature != nil {
-			statement.Signatures = append(statement.Signatures, signature)
+		select {
+		case signature := <-answers:
+			waiting--
+			if signature != nil {
+				signatures = append(signatures, signature)
+			}
+		case <-hedge.C:
+			s.slow.Add(1)
+			if len(others) > 0 {
+				ask()
+				hedge.Reset(stateHedge)
+			}
 		}
 	}
-	if len(statement.Signatures) < int(policy.Quorum) {
-		return nil, unstated(codes.Unavailable, NoQuorum, "%d of %d nodes stated the same at size %d", len(statement.Signatures), policy.Quorum, request.Size)
+	return signatures
+}
+
+// askOrder gives the other nodes, the one first that is asked first: the next of the
+// policy, until one is slow. No more are asked than the quorum needs, because each
+// statement costs a signature and two verifications.
+func (s *Cosigner) askOrder(policy ledger.Policy) []ledger.PolicyNode {
+	others := s.others(policy)
+	if len(others) == 0 {
+		return nil
 	}
-	return statement, nil
+	own := slices.IndexFunc(policy.Nodes, func(n ledger.PolicyNode) bool { return n.ID == s.node })
+	first := (max(own, 0) + int(s.slow.Load())) % len(others)
+	return slices.Concat(others[first:], others[:first])
 }
 
 // askState gives a node's signature over the payload, nil unless it holds.
@@ -291,7 +333,7 @@ func (s *Cosigner) askState(ctx context.Context, n ledger.PolicyNode, request *c
 		return nil
 	}
 	if err == nil {
-		err = sign.Verify(n.Statement, sign.PAE(payloadType, payload), response.Signature)
+		err = s.verifier.Verify(n.Statement, sign.PAE(payloadType, payload), response.Signature)
 	}
 	if err != nil {
 		s.logger.Debug("no statement", "node", n.ID, "error", err)

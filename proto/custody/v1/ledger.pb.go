@@ -1225,7 +1225,10 @@ type GetItemResponse struct {
 	Item   *ItemView              `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
 	ReadAt *ReadAt                `protobuf:"bytes,2,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
 	// Consistency final only.
-	Final         *FinalStatement `protobuf:"bytes,3,opt,name=final,proto3" json:"final,omitempty"`
+	Final *FinalStatement `protobuf:"bytes,3,opt,name=final,proto3" json:"final,omitempty"`
+	// The entry that made the item, with which the view can be derived from what is
+	// stated. Consistency final only.
+	Registration  *RawEntry `protobuf:"bytes,4,opt,name=registration,proto3" json:"registration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1277,6 +1280,13 @@ func (x *GetItemResponse) GetReadAt() *ReadAt {
 func (x *GetItemResponse) GetFinal() *FinalStatement {
 	if x != nil {
 		return x.Final
+	}
+	return nil
+}
+
+func (x *GetItemResponse) GetRegistration() *RawEntry {
+	if x != nil {
+		return x.Registration
 	}
 	return nil
 }
@@ -3648,11 +3658,12 @@ const file_custody_v1_ledger_proto_rawDesc = "" +
 	"\x05proof\x18\x04 \x01(\tR\x05proof\"_\n" +
 	"\x0eGetItemRequest\x12\x12\n" +
 	"\x04item\x18\x01 \x01(\fR\x04item\x129\n" +
-	"\vconsistency\x18\x02 \x01(\v2\x17.custody.v1.ConsistencyR\vconsistency\"\x9a\x01\n" +
+	"\vconsistency\x18\x02 \x01(\v2\x17.custody.v1.ConsistencyR\vconsistency\"\xd4\x01\n" +
 	"\x0fGetItemResponse\x12(\n" +
 	"\x04item\x18\x01 \x01(\v2\x14.custody.v1.ItemViewR\x04item\x12+\n" +
 	"\aread_at\x18\x02 \x01(\v2\x12.custody.v1.ReadAtR\x06readAt\x120\n" +
-	"\x05final\x18\x03 \x01(\v2\x1a.custody.v1.FinalStatementR\x05final\"y\n" +
+	"\x05final\x18\x03 \x01(\v2\x1a.custody.v1.FinalStatementR\x05final\x128\n" +
+	"\fregistration\x18\x04 \x01(\v2\x14.custody.v1.RawEntryR\fregistration\"y\n" +
 	"\x0eFinalStatement\x12\x12\n" +
 	"\x04note\x18\x01 \x01(\fR\x04note\x12\x18\n" +
 	"\apayload\x18\x02 \x01(\fR\apayload\x129\n" +
@@ -4008,80 +4019,81 @@ var file_custody_v1_ledger_proto_depIdxs = []int32{
 	30, // 17: custody.v1.GetItemResponse.item:type_name -> custody.v1.ItemView
 	15, // 18: custody.v1.GetItemResponse.read_at:type_name -> custody.v1.ReadAt
 	20, // 19: custody.v1.GetItemResponse.final:type_name -> custody.v1.FinalStatement
-	21, // 20: custody.v1.FinalStatement.signatures:type_name -> custody.v1.NodeSignature
-	20, // 21: custody.v1.GetAbsenceResponse.absence:type_name -> custody.v1.FinalStatement
-	27, // 22: custody.v1.Holder.outside:type_name -> custody.v1.Outside
-	51, // 23: custody.v1.Outside.reason:type_name -> custody.v1.OutsideReason
-	52, // 24: custody.v1.OpenOffer.mode:type_name -> custody.v1.Mode
-	53, // 25: custody.v1.OpenOffer.part:type_name -> custody.v1.Portion
-	52, // 26: custody.v1.Term.mode:type_name -> custody.v1.Mode
-	3,  // 27: custody.v1.ItemView.status:type_name -> custody.v1.ItemStatus
-	26, // 28: custody.v1.ItemView.custody:type_name -> custody.v1.Holder
-	32, // 29: custody.v1.ItemView.title:type_name -> custody.v1.Title
-	28, // 30: custody.v1.ItemView.open_offers:type_name -> custody.v1.OpenOffer
-	29, // 31: custody.v1.ItemView.terms:type_name -> custody.v1.Term
-	54, // 32: custody.v1.ItemView.registration:type_name -> custody.v1.ItemRegister
-	31, // 33: custody.v1.ItemView.matter:type_name -> custody.v1.MatterView
-	55, // 34: custody.v1.ItemView.output:type_name -> custody.v1.Output
-	56, // 35: custody.v1.MatterView.material:type_name -> custody.v1.Material
-	57, // 36: custody.v1.MatterView.form:type_name -> custody.v1.Form
-	58, // 37: custody.v1.MatterView.nature:type_name -> custody.v1.Nature
-	59, // 38: custody.v1.MatterView.stage:type_name -> custody.v1.Stage
-	60, // 39: custody.v1.MatterView.basis:type_name -> custody.v1.MassBasis
-	61, // 40: custody.v1.MatterView.count_basis:type_name -> custody.v1.CountBasis
-	62, // 41: custody.v1.MatterView.composition:type_name -> custody.v1.Constituent
-	63, // 42: custody.v1.MatterView.treatments:type_name -> custody.v1.Treatments
-	64, // 43: custody.v1.MatterView.origin:type_name -> custody.v1.OriginComponent
-	65, // 44: custody.v1.MatterView.model:type_name -> custody.v1.Model
-	66, // 45: custody.v1.MatterView.bill:type_name -> custody.v1.BillLine
-	26, // 46: custody.v1.Title.managing_owner:type_name -> custody.v1.Holder
-	33, // 47: custody.v1.Title.shares:type_name -> custody.v1.TitleShare
-	26, // 48: custody.v1.TitleShare.owner:type_name -> custody.v1.Holder
-	14, // 49: custody.v1.ItemHistoryRequest.consistency:type_name -> custody.v1.Consistency
-	36, // 50: custody.v1.ItemHistoryResponse.entries:type_name -> custody.v1.RawEntry
-	15, // 51: custody.v1.ItemHistoryResponse.read_at:type_name -> custody.v1.ReadAt
-	67, // 52: custody.v1.ListItemsRequest.outside_id:type_name -> custody.v1.OutsideId
-	14, // 53: custody.v1.ListItemsRequest.consistency:type_name -> custody.v1.Consistency
-	30, // 54: custody.v1.ListItemsResponse.items:type_name -> custody.v1.ItemView
-	15, // 55: custody.v1.ListItemsResponse.read_at:type_name -> custody.v1.ReadAt
-	14, // 56: custody.v1.GetPartyRequest.consistency:type_name -> custody.v1.Consistency
-	41, // 57: custody.v1.GetPartyResponse.party:type_name -> custody.v1.PartyView
-	15, // 58: custody.v1.GetPartyResponse.read_at:type_name -> custody.v1.ReadAt
-	68, // 59: custody.v1.PartyView.role:type_name -> custody.v1.Role
-	42, // 60: custody.v1.PartyView.memberships:type_name -> custody.v1.MembershipView
-	43, // 61: custody.v1.PartyView.keys:type_name -> custody.v1.KeyView
-	36, // 62: custody.v1.WatchResponse.entry:type_name -> custody.v1.RawEntry
-	4,  // 63: custody.v1.GetStatusResponse.state:type_name -> custody.v1.NodeState
-	48, // 64: custody.v1.GetStatusResponse.members:type_name -> custody.v1.MemberStatus
-	5,  // 65: custody.v1.LedgerService.Append:input_type -> custody.v1.AppendRequest
-	7,  // 66: custody.v1.LedgerService.AppendGroup:input_type -> custody.v1.AppendGroupRequest
-	10, // 67: custody.v1.LedgerService.AppendStream:input_type -> custody.v1.AppendStreamRequest
-	16, // 68: custody.v1.LedgerService.GetReceipt:input_type -> custody.v1.GetReceiptRequest
-	18, // 69: custody.v1.LedgerService.GetItem:input_type -> custody.v1.GetItemRequest
-	34, // 70: custody.v1.LedgerService.ItemHistory:input_type -> custody.v1.ItemHistoryRequest
-	37, // 71: custody.v1.LedgerService.ListItems:input_type -> custody.v1.ListItemsRequest
-	39, // 72: custody.v1.LedgerService.GetParty:input_type -> custody.v1.GetPartyRequest
-	22, // 73: custody.v1.LedgerService.GetBundle:input_type -> custody.v1.GetBundleRequest
-	24, // 74: custody.v1.LedgerService.GetAbsence:input_type -> custody.v1.GetAbsenceRequest
-	44, // 75: custody.v1.LedgerService.Watch:input_type -> custody.v1.WatchRequest
-	46, // 76: custody.v1.LedgerService.GetStatus:input_type -> custody.v1.GetStatusRequest
-	6,  // 77: custody.v1.LedgerService.Append:output_type -> custody.v1.AppendResponse
-	8,  // 78: custody.v1.LedgerService.AppendGroup:output_type -> custody.v1.AppendGroupResponse
-	11, // 79: custody.v1.LedgerService.AppendStream:output_type -> custody.v1.AppendStreamResponse
-	17, // 80: custody.v1.LedgerService.GetReceipt:output_type -> custody.v1.GetReceiptResponse
-	19, // 81: custody.v1.LedgerService.GetItem:output_type -> custody.v1.GetItemResponse
-	35, // 82: custody.v1.LedgerService.ItemHistory:output_type -> custody.v1.ItemHistoryResponse
-	38, // 83: custody.v1.LedgerService.ListItems:output_type -> custody.v1.ListItemsResponse
-	40, // 84: custody.v1.LedgerService.GetParty:output_type -> custody.v1.GetPartyResponse
-	23, // 85: custody.v1.LedgerService.GetBundle:output_type -> custody.v1.GetBundleResponse
-	25, // 86: custody.v1.LedgerService.GetAbsence:output_type -> custody.v1.GetAbsenceResponse
-	45, // 87: custody.v1.LedgerService.Watch:output_type -> custody.v1.WatchResponse
-	47, // 88: custody.v1.LedgerService.GetStatus:output_type -> custody.v1.GetStatusResponse
-	77, // [77:89] is the sub-list for method output_type
-	65, // [65:77] is the sub-list for method input_type
-	65, // [65:65] is the sub-list for extension type_name
-	65, // [65:65] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	36, // 20: custody.v1.GetItemResponse.registration:type_name -> custody.v1.RawEntry
+	21, // 21: custody.v1.FinalStatement.signatures:type_name -> custody.v1.NodeSignature
+	20, // 22: custody.v1.GetAbsenceResponse.absence:type_name -> custody.v1.FinalStatement
+	27, // 23: custody.v1.Holder.outside:type_name -> custody.v1.Outside
+	51, // 24: custody.v1.Outside.reason:type_name -> custody.v1.OutsideReason
+	52, // 25: custody.v1.OpenOffer.mode:type_name -> custody.v1.Mode
+	53, // 26: custody.v1.OpenOffer.part:type_name -> custody.v1.Portion
+	52, // 27: custody.v1.Term.mode:type_name -> custody.v1.Mode
+	3,  // 28: custody.v1.ItemView.status:type_name -> custody.v1.ItemStatus
+	26, // 29: custody.v1.ItemView.custody:type_name -> custody.v1.Holder
+	32, // 30: custody.v1.ItemView.title:type_name -> custody.v1.Title
+	28, // 31: custody.v1.ItemView.open_offers:type_name -> custody.v1.OpenOffer
+	29, // 32: custody.v1.ItemView.terms:type_name -> custody.v1.Term
+	54, // 33: custody.v1.ItemView.registration:type_name -> custody.v1.ItemRegister
+	31, // 34: custody.v1.ItemView.matter:type_name -> custody.v1.MatterView
+	55, // 35: custody.v1.ItemView.output:type_name -> custody.v1.Output
+	56, // 36: custody.v1.MatterView.material:type_name -> custody.v1.Material
+	57, // 37: custody.v1.MatterView.form:type_name -> custody.v1.Form
+	58, // 38: custody.v1.MatterView.nature:type_name -> custody.v1.Nature
+	59, // 39: custody.v1.MatterView.stage:type_name -> custody.v1.Stage
+	60, // 40: custody.v1.MatterView.basis:type_name -> custody.v1.MassBasis
+	61, // 41: custody.v1.MatterView.count_basis:type_name -> custody.v1.CountBasis
+	62, // 42: custody.v1.MatterView.composition:type_name -> custody.v1.Constituent
+	63, // 43: custody.v1.MatterView.treatments:type_name -> custody.v1.Treatments
+	64, // 44: custody.v1.MatterView.origin:type_name -> custody.v1.OriginComponent
+	65, // 45: custody.v1.MatterView.model:type_name -> custody.v1.Model
+	66, // 46: custody.v1.MatterView.bill:type_name -> custody.v1.BillLine
+	26, // 47: custody.v1.Title.managing_owner:type_name -> custody.v1.Holder
+	33, // 48: custody.v1.Title.shares:type_name -> custody.v1.TitleShare
+	26, // 49: custody.v1.TitleShare.owner:type_name -> custody.v1.Holder
+	14, // 50: custody.v1.ItemHistoryRequest.consistency:type_name -> custody.v1.Consistency
+	36, // 51: custody.v1.ItemHistoryResponse.entries:type_name -> custody.v1.RawEntry
+	15, // 52: custody.v1.ItemHistoryResponse.read_at:type_name -> custody.v1.ReadAt
+	67, // 53: custody.v1.ListItemsRequest.outside_id:type_name -> custody.v1.OutsideId
+	14, // 54: custody.v1.ListItemsRequest.consistency:type_name -> custody.v1.Consistency
+	30, // 55: custody.v1.ListItemsResponse.items:type_name -> custody.v1.ItemView
+	15, // 56: custody.v1.ListItemsResponse.read_at:type_name -> custody.v1.ReadAt
+	14, // 57: custody.v1.GetPartyRequest.consistency:type_name -> custody.v1.Consistency
+	41, // 58: custody.v1.GetPartyResponse.party:type_name -> custody.v1.PartyView
+	15, // 59: custody.v1.GetPartyResponse.read_at:type_name -> custody.v1.ReadAt
+	68, // 60: custody.v1.PartyView.role:type_name -> custody.v1.Role
+	42, // 61: custody.v1.PartyView.memberships:type_name -> custody.v1.MembershipView
+	43, // 62: custody.v1.PartyView.keys:type_name -> custody.v1.KeyView
+	36, // 63: custody.v1.WatchResponse.entry:type_name -> custody.v1.RawEntry
+	4,  // 64: custody.v1.GetStatusResponse.state:type_name -> custody.v1.NodeState
+	48, // 65: custody.v1.GetStatusResponse.members:type_name -> custody.v1.MemberStatus
+	5,  // 66: custody.v1.LedgerService.Append:input_type -> custody.v1.AppendRequest
+	7,  // 67: custody.v1.LedgerService.AppendGroup:input_type -> custody.v1.AppendGroupRequest
+	10, // 68: custody.v1.LedgerService.AppendStream:input_type -> custody.v1.AppendStreamRequest
+	16, // 69: custody.v1.LedgerService.GetReceipt:input_type -> custody.v1.GetReceiptRequest
+	18, // 70: custody.v1.LedgerService.GetItem:input_type -> custody.v1.GetItemRequest
+	34, // 71: custody.v1.LedgerService.ItemHistory:input_type -> custody.v1.ItemHistoryRequest
+	37, // 72: custody.v1.LedgerService.ListItems:input_type -> custody.v1.ListItemsRequest
+	39, // 73: custody.v1.LedgerService.GetParty:input_type -> custody.v1.GetPartyRequest
+	22, // 74: custody.v1.LedgerService.GetBundle:input_type -> custody.v1.GetBundleRequest
+	24, // 75: custody.v1.LedgerService.GetAbsence:input_type -> custody.v1.GetAbsenceRequest
+	44, // 76: custody.v1.LedgerService.Watch:input_type -> custody.v1.WatchRequest
+	46, // 77: custody.v1.LedgerService.GetStatus:input_type -> custody.v1.GetStatusRequest
+	6,  // 78: custody.v1.LedgerService.Append:output_type -> custody.v1.AppendResponse
+	8,  // 79: custody.v1.LedgerService.AppendGroup:output_type -> custody.v1.AppendGroupResponse
+	11, // 80: custody.v1.LedgerService.AppendStream:output_type -> custody.v1.AppendStreamResponse
+	17, // 81: custody.v1.LedgerService.GetReceipt:output_type -> custody.v1.GetReceiptResponse
+	19, // 82: custody.v1.LedgerService.GetItem:output_type -> custody.v1.GetItemResponse
+	35, // 83: custody.v1.LedgerService.ItemHistory:output_type -> custody.v1.ItemHistoryResponse
+	38, // 84: custody.v1.LedgerService.ListItems:output_type -> custody.v1.ListItemsResponse
+	40, // 85: custody.v1.LedgerService.GetParty:output_type -> custody.v1.GetPartyResponse
+	23, // 86: custody.v1.LedgerService.GetBundle:output_type -> custody.v1.GetBundleResponse
+	25, // 87: custody.v1.LedgerService.GetAbsence:output_type -> custody.v1.GetAbsenceResponse
+	45, // 88: custody.v1.LedgerService.Watch:output_type -> custody.v1.WatchResponse
+	47, // 89: custody.v1.LedgerService.GetStatus:output_type -> custody.v1.GetStatusResponse
+	78, // [78:90] is the sub-list for method output_type
+	66, // [66:78] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_custody_v1_ledger_proto_init() }
