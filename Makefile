@@ -42,7 +42,7 @@ bench: build ## measure three nodes of this machine beside three of etcd, about 
 	bin/custody bench --etcd bin/etcd/etcdpeer --plain bin/plain/custodyd --commit "$$(git describe --always --dirty 2>/dev/null)" --json bin/bench.json $(ARGS)
 
 bench-growth: build ## fill a ledger with 10 million entries and measure what grows, hours; figures in bin/growth.json; ARGS='--publish deploy' writes the table and the plot
-	bin/custody bench growth --json bin/growth.json $(ARGS)
+	bin/custody bench growth --commit "$$(git describe --always --dirty 2>/dev/null)" --json bin/growth.json $(ARGS)
 
 fuzz: ## run every fuzz test for FUZZTIME, by default 10s
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

@@ -42,6 +42,7 @@ there is. No ledger that was there before is touched.`,
 	flags.DurationVar(&config.Budget, "budget", 0, "end filling after this time and measure what there is; 0 for no end")
 	flags.IntVar(&config.Rounds, "rounds", 3, "how often appends are measured at a size")
 	flags.DurationVar(&config.Round, "round", 3*time.Second, "how long one measurement lasts")
+	flags.StringVar(&config.Commit, "commit", "", "what the programs were built from, for the report (`name`); by default what they know themselves")
 	flags.StringVar(&config.Dir, "dir", "", "found the ledgers in new folders of this `folder`; default: that for temporary files")
 	flags.StringVar(&jsonPath, "json", "", "also write the figures as JSON to this `file`, anew at every size")
 	flags.StringVar(&publish, "publish", "", "also write the tables and a plot to growth.md and growth.svg in this `folder`, anew at every size")

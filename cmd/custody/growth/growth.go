@@ -9,6 +9,7 @@
 package growth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type Config struct {
 	// Rounds is how often appends are measured at a point, and Round how long one lasts.
 	Rounds int
 	Round  time.Duration
+	// Commit is what the programs were built from; "" means what they know themselves.
+	Commit string
 	// Step is told what begins; may be nil.
 	Step func(string)
 	// Measured is given the report as far as it is after every point, so that an
@@ -94,7 +97,7 @@ func Run(ctx context.Context, config Config) (*Report, error) {
 	}
 	defer g.full.net.Close()
 	g.report = &Report{
-		Commit: commit(), Go: runtime.Version(), CPUs: runtime.NumCPU(), Nodes: len(g.full.net.Nodes()), Fsync: true, TLS: true,
+		Commit: cmp.Or(config.Commit, commit()), Go: runtime.Version(), CPUs: runtime.NumCPU(), Nodes: len(g.full.net.Nodes()), Fsync: true, TLS: true,
 		Lanes: lanesCount, Window: laneWindow, RoundMs: config.Round.Milliseconds(), Rounds: config.Rounds, Asked: config.Points[len(config.Points)-1],
 	}
 	return g.report, g.run(ctx)
