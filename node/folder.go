@@ -12,6 +12,7 @@ import (
 	"github.com/custodyledger/custodyledger/consensus"
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/store"
+	"github.com/custodyledger/custodyledger/node/backup"
 	"github.com/custodyledger/custodyledger/node/keyfile"
 )
 
@@ -22,7 +23,7 @@ import (
 //	raft/         the raft log and the votes
 const (
 	serverFile   = "server.json"
-	ledgerFolder = "ledger"
+	ledgerFolder = backup.LedgerFolder
 	raftFolder   = "raft"
 
 	folderFormat = "custody-data/v1"
@@ -104,12 +105,8 @@ func finishFounding(building, dir string) error {
 
 // absent accepts a folder that is missing or empty.
 func absent(dir string) error {
-	names, err := os.ReadDir(dir)
-	if err == nil && len(names) > 0 {
-		return fmt.Errorf("data folder %s is not empty: it holds %s; nothing was changed", dir, names[0].Name())
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if err := backup.Absent(dir); err != nil {
+		return fmt.Errorf("data folder %w", err)
 	}
 	return nil
 }
@@ -145,22 +142,8 @@ func Rejoin(c Config, keepLedger bool, random io.Reader) (consensus.ServerID, er
 	if err != nil {
 		return consensus.ServerID{}, err
 	}
-	own, err := identity.inGenesis(genesis)
+	s, id, err := newIncarnation(c, identity, genesis, file, random)
 	if err != nil {
-		return consensus.ServerID{}, err
-	}
-	if len(genesis.Nodes) == 1 {
-		return consensus.ServerID{}, errors.New("the ledger has no other node to rejoin")
-	}
-	id, err := consensus.NewServerID(own.ID, random)
-	if err != nil {
-		return consensus.ServerID{}, err
-	}
-	s := server{Format: folderFormat, ServerID: id.String(), LedgerID: ledger.GenesisID(file).String(), Origin: originRejoined}
-	// From here on the first incarnation must not be used any more, whatever
-	// becomes of the new one.
-	marker := filepath.Join(c.IdentityDir, foundedFile)
-	if err := keyfile.WriteNew(marker, []byte(own.ServerID()+"\n"), 0o644); err != nil && !errors.Is(err, fs.ErrExist) {
 		return consensus.ServerID{}, err
 	}
 	if keepLedger {
@@ -170,6 +153,28 @@ func Rejoin(c Config, keepLedger bool, random io.Reader) (consensus.ServerID, er
 		return consensus.ServerID{}, fmt.Errorf("%w. Move it away, or keep its ledger with --keep-ledger", err)
 	}
 	return id, buildFolder(c.DataDir, file, s)
+}
+
+// newIncarnation draws the server that takes the place of the one that lost its votes.
+// From here on the first incarnation must not be used any more, whatever becomes of
+// the new one.
+func newIncarnation(c Config, identity *Identity, genesis *ledger.Genesis, file []byte, random io.Reader) (server, consensus.ServerID, error) {
+	own, err := identity.inGenesis(genesis)
+	if err != nil {
+		return server{}, consensus.ServerID{}, err
+	}
+	if len(genesis.Nodes) == 1 {
+		return server{}, consensus.ServerID{}, errors.New("the ledger has no other node to rejoin")
+	}
+	id, err := consensus.NewServerID(own.ID, random)
+	if err != nil {
+		return server{}, consensus.ServerID{}, err
+	}
+	marker := filepath.Join(c.IdentityDir, foundedFile)
+	if err := keyfile.WriteNew(marker, []byte(own.ServerID()+"\n"), 0o644); err != nil && !errors.Is(err, fs.ErrExist) {
+		return server{}, consensus.ServerID{}, err
+	}
+	return server{Format: folderFormat, ServerID: id.String(), LedgerID: ledger.GenesisID(file).String(), Origin: originRejoined}, id, nil
 }
 
 // renewFolder gives a folder with a ledger a new server and an empty raft log.

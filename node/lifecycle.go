@@ -44,6 +44,9 @@ func (n *Node) close() error {
 	}
 	n.running.Wait()
 	var errs []error
+	if n.backups != nil {
+		errs = append(errs, n.backups.Close())
+	}
 	if n.cosigner != nil {
 		errs = append(errs, n.cosigner.Close())
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/store"
 	"github.com/custodyledger/custodyledger/node/api"
+	"github.com/custodyledger/custodyledger/node/backup"
 	"github.com/custodyledger/custodyledger/node/cosign"
 	"github.com/custodyledger/custodyledger/node/peer"
 	"github.com/custodyledger/custodyledger/node/replica"
@@ -91,6 +92,7 @@ type Node struct {
 	peers    *peer.Server
 	replica  atomic.Pointer[replica.Replica] // HTTP and peers ask it while it is being started
 	api      *api.Server
+	backups  *backup.Server // nil: none can be made while the node runs
 
 	running   sync.WaitGroup // the goroutines of the node itself
 	ctx       context.Context
@@ -195,6 +197,9 @@ func (n *Node) start(identity *Identity, file []byte, folder server, options Opt
 	}
 	if err := n.startAPI(identity, listeners.take("client")); err != nil {
 		return err
+	}
+	if n.backups, err = backup.Serve(n.config.DataDir, n.store, n.logger); err != nil {
+		n.logger.Warn("backups can be made only while this node is stopped", "error", err)
 	}
 	n.running.Go(n.followReadiness)
 	if !folder.Joined {

@@ -61,6 +61,8 @@ Founding a ledger, once:
 		initCommand(),
 		runCommand(),
 		rejoinCommand(),
+		backupCommand(),
+		restoreCommand(),
 		statusCommand(),
 		demoCommand(),
 	)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -18,17 +19,24 @@ import (
 // is told, and whoever waits is let go by failure.guard. Nothing is written
 // after a write that failed, and no fsync is tried a second time.
 //
-// It is armed when the store is open; before, errors go the usual way.
+// It is armed when the store is open; before, errors go the usual way. So do those of a
+// copy that is being made: nothing of the store is in it.
 type failStopFS struct {
 	vfs.FS
 	failure *failure
 	armed   atomic.Bool
+	copy    atomic.Pointer[string] // folder of the copy that is being made; nil: none
 }
 
 func (fs *failStopFS) check(op, name string, err error) {
-	if err != nil && fs.armed.Load() {
+	if err != nil && fs.armed.Load() && !fs.ofCopy(name) {
 		fs.failure.stop(fmt.Errorf("store: %s %s: %w", op, name, err))
 	}
+}
+
+func (fs *failStopFS) ofCopy(name string) bool {
+	folder := fs.copy.Load()
+	return folder != nil && (name == *folder || strings.HasPrefix(name, *folder+"/"))
 }
 
 func (fs *failStopFS) file(name string, f vfs.File, err error) (vfs.File, error) {

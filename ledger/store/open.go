@@ -98,7 +98,7 @@ func openPebble(dir string, opts Options, adapt func(*pebble.Options)) (*Store, 
 	p.Cache = pebble.NewCache(opts.pebbleCacheBytes())
 	s := &Store{failure: f, readOnly: opts.ReadOnly, cache: p.Cache, cached: newStateCache(), tree: newTreeCache()}
 	disk := &failStopFS{FS: p.FS, failure: f}
-	p.FS = disk
+	p.FS, s.disk = disk, disk
 	err = f.guard(func() error {
 		var err error
 		s.db, err = pebble.Open(dir, p)

@@ -31,6 +31,7 @@ import (
 //     after the batch is in.
 type Store struct {
 	db       *pebble.DB
+	disk     *failStopFS
 	cache    *pebble.Cache
 	failure  *failure
 	readOnly bool
@@ -49,7 +50,9 @@ type Store struct {
 	state atomic.Pointer[state]
 	tree  *treeCache
 
-	lifecycle sync.RWMutex // held for reading while a snapshot is taken
+	copying sync.Mutex // one copy at a time
+
+	lifecycle sync.RWMutex // held for reading while a snapshot is taken or a copy is made
 	closed    bool         // under lifecycle
 	snapshots atomic.Int64 // open ones
 }

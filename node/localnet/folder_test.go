@@ -3,14 +3,18 @@ package localnet_test
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/custodyledger/custodyledger/node/backup"
 	"github.com/custodyledger/custodyledger/node/localnet"
 	"github.com/custodyledger/custodyledger/node/localnet/trade"
 )
@@ -198,5 +202,80 @@ func (n *network) appendUntil(index uint64) error {
 		if err != nil || status.RaftCommitIndex >= index {
 			return err
 		}
+	}
+}
+
+// A backup that is made while the ledger grows brings a node back: what came after it
+// comes from the others. One that is damaged, unfinished, of another node, or that would
+// go over a folder that is there, is refused, with nothing changed.
+func TestBackupAndRestore(t *testing.T) {
+	n := start(t, nil)
+	n.finish(n.trade(100))
+	node, other := n.followers()[0], n.followers()[1]
+	load := n.trade(400)
+	running := filepath.Join(t.TempDir(), "running")
+	output, err := node.Custodyd(n.ctx, "backup", "--config", node.ConfigPath(), "--to", running)
+	n.must(err)
+	n.finish(load)
+	if !strings.Contains(output, "backup of "+node.Member.Node) {
+		t.Errorf("backup says %q", output)
+	}
+	made, err := backup.Verify(n.ctx, running, n.Genesis(), nil)
+	n.must(err)
+	if made.Node != node.Member.Node || made.Size < 100 {
+		t.Errorf("%+v", made)
+	}
+	n.refused(node, "is not empty", "backup", "--config", node.ConfigPath(), "--to", running)
+	if left, _ := filepath.Glob(filepath.Join(node.DataDir(), "backup-*")); len(left) > 0 {
+		n.waitGone(left)
+	}
+	n.refused(node, "is not empty", "restore", "--config", node.ConfigPath(), "--from", running)
+
+	before := serverID(n, node)
+	n.must(node.Stop(n.ctx))
+	stopped := filepath.Join(t.TempDir(), "stopped")
+	_, err = node.Custodyd(n.ctx, "backup", "--config", node.ConfigPath(), "--to", stopped)
+	n.must(err)
+	n.must(node.Wipe())
+	n.refused(node, "was made by node", "restore", "--config", node.ConfigPath(), "--from", n.backupOf(other))
+	n.refused(node, "not a backup", "restore", "--config", node.ConfigPath(), "--from", filepath.Dir(running))
+	if _, err := os.Stat(node.DataDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a refusal left a data folder: %v", err)
+	}
+	_, err = node.Custodyd(n.ctx, "restore", "--config", node.ConfigPath(), "--from", running)
+	n.must(err)
+	n.must(node.Restart(n.ctx))
+	n.finish(n.trade(50))
+	n.verify()
+	if after := serverID(n, node); after == before {
+		t.Errorf("node %s came back as server %s, its old name", node.Member.Node, after)
+	}
+}
+
+func (n *network) backupOf(node *localnet.Node) string {
+	n.t.Helper()
+	to := filepath.Join(n.t.TempDir(), "backup")
+	_, err := node.Custodyd(n.ctx, "backup", "--config", node.ConfigPath(), "--to", to)
+	n.must(err)
+	return to
+}
+
+// waitGone waits until what was linked aside for a backup is removed.
+func (n *network) waitGone(folders []string) {
+	n.t.Helper()
+	for {
+		left := slices.DeleteFunc(folders, func(folder string) bool {
+			_, err := os.Stat(folder)
+			return errors.Is(err, fs.ErrNotExist)
+		})
+		if len(left) == 0 {
+			return
+		}
+		select {
+		case <-n.ctx.Done():
+			n.t.Fatalf("%v are still there", left)
+		case <-time.After(10 * time.Millisecond):
+		}
+		folders = left
 	}
 }

@@ -25,6 +25,7 @@ var rows = []string{
 	"ledger/audit",
 	"consensus",
 	"node/client",
+	"node/keyfile",
 	"node/*",
 	"node",
 	"cmd/*",
