@@ -97,6 +97,10 @@ func TestMakeAndVerify(t *testing.T) {
 		}
 	}
 	check("running")
+	t.Chdir(filepath.Dir(dir)) // the node knows its folder by another path
+	if _, err := backup.Make(t.Context(), filepath.Base(dir), "relative", "node-a", nil); err != nil {
+		t.Error(err)
+	}
 	if err := errors.Join(server.Close(), s.Close()); err != nil {
 		t.Error(err)
 	}

@@ -38,7 +38,9 @@ type Server struct {
 	ended   chan error
 }
 
-// aside is the answer: where the ledger was linked to, or why not.
+// aside is the answer: the folder in the data folder that the ledger was linked to, by
+// its name alone because either side may know the data folder by another path; or why
+// not.
 type aside struct {
 	Folder string `json:"folder,omitempty"`
 	Error  string `json:"error,omitempty"`
@@ -98,7 +100,7 @@ func (s *Server) aside(w http.ResponseWriter, r *http.Request) {
 		}()
 		err = s.ledger.Checkpoint(filepath.Join(folder, LedgerFolder))
 	}
-	answer := aside{Folder: folder}
+	answer := aside{Folder: filepath.Base(folder)}
 	if err != nil {
 		s.logger.Error("no backup", "error", err)
 		answer = aside{Error: err.Error()}
@@ -145,7 +147,7 @@ func ask(ctx context.Context, dataDir string) (folder string, release func(), er
 	case answer.Error != "":
 		err = fmt.Errorf("the node says: %s", answer.Error)
 	default:
-		return answer.Folder, release, nil
+		return filepath.Join(dataDir, filepath.Base(answer.Folder)), release, nil
 	}
 	release()
 	return "", nil, err
