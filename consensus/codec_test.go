@@ -2,7 +2,9 @@ package consensus
 
 import (
 	"bytes"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -137,6 +139,56 @@ func TestHeartbeatsBesideTheMainLoop(t *testing.T) {
 		if beside != c.beside || (len(g.out) == 0) != c.beside {
 			t.Errorf("%s: beside the main loop %v, %d in it", name, beside, len(g.out))
 		}
+	}
+}
+
+// Before raft shuts down nothing is left of it beside its main loop, and nothing
+// comes there any more: it would write to a log that is closed.
+func TestNoHeartbeatBesideAShutdown(t *testing.T) {
+	inner := &heartbeats{}
+	g := &gate{inner: inner, out: make(chan raft.RPC, 1)}
+	judged, goOn := make(chan struct{}), make(chan struct{})
+	var looks atomic.Int32
+	self := selfFunc(func() (uint64, bool) {
+		if looks.Add(1) == 2 { // the first is at the term alone
+			close(judged)
+			<-goOn
+		}
+		return 4, true
+	})
+	g.self.Store(&self)
+	answered := make(chan struct{})
+	g.SetHeartbeatHandler(func(raft.RPC) { close(answered) }) // a second one panics
+	heartbeat := raft.RPC{Command: &raft.AppendEntriesRequest{Term: 4}}
+	go inner.handler(heartbeat)
+	<-judged // to be a follower, whatever becomes of raft from here on
+
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		g.endBeside()
+	}()
+	for waits := false; !waits; {
+		select {
+		case <-ended:
+			t.Fatal("the end did not wait for a heartbeat that raft was about to answer")
+		default:
+			if waits = !g.beside.TryRLock(); !waits {
+				g.beside.RUnlock()
+				runtime.Gosched()
+			}
+		}
+	}
+	close(goOn)
+	<-ended
+	select {
+	case <-answered:
+	default:
+		t.Error("the end did not wait for an answer")
+	}
+	inner.handler(heartbeat)
+	if len(g.out) != 1 {
+		t.Error("a heartbeat after the end did not go to the main loop")
 	}
 }
 

@@ -28,6 +28,9 @@ type gate struct {
 	logger  *slog.Logger
 	self    atomic.Pointer[selfFunc] // nil before raft has started
 
+	beside    sync.RWMutex // held for reading while raft answers a heartbeat beside its main loop
+	mainAlone bool         // under beside: it answers none there any more
+
 	out  chan raft.RPC
 	stop chan struct{}
 	once sync.Once
@@ -238,12 +241,30 @@ func (g *gate) SetHeartbeatHandler(h func(raft.RPC)) {
 			rpc.Respond(emptyResponse(rpc.Command), err)
 			return
 		}
-		if g.follows(termOf(rpc.Command)) {
-			h(rpc)
-			return
+		if !g.answerBeside(h, rpc) {
+			g.pass(rpc)
 		}
-		g.pass(rpc)
 	})
+}
+
+func (g *gate) answerBeside(h func(raft.RPC), rpc raft.RPC) bool {
+	g.beside.RLock()
+	defer g.beside.RUnlock()
+	if g.mainAlone || !g.follows(termOf(rpc.Command)) {
+		return false
+	}
+	h(rpc)
+	return true
+}
+
+// endBeside waits for the heartbeats that raft answers beside its main loop and
+// has it answer no more of them there. It comes before raft's shutdown: raft
+// waits for none of them, takes a node that shuts down for one that must become
+// a follower, and then writes to a log that may be closed.
+func (g *gate) endBeside() {
+	g.beside.Lock()
+	g.mainAlone = true
+	g.beside.Unlock()
 }
 
 func (g *gate) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (raft.AppendPipeline, error) {

@@ -211,6 +211,7 @@ func (n *Node) Shutdown() error {
 	if n.config.Peers != nil {
 		n.config.Peers.admitServers(nil)
 	}
+	n.gate.endBeside()
 	err := n.raft.Shutdown().Error()
 	err = errors.Join(err, n.gate.close())
 	<-n.gate.done
