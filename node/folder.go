@@ -91,6 +91,11 @@ func finishFounding(building, dir string) error {
 	if _, err := os.Stat(building); errors.Is(err, fs.ErrNotExist) {
 		return errors.New("this node was founded before; a second data folder would vote again under the same name. If the first one is lost, use `custodyd rejoin`")
 	}
+	return putInPlace(building, dir)
+}
+
+// putInPlace gives a complete folder its name, where nothing or an empty folder is.
+func putInPlace(building, dir string) error {
 	if err := absent(dir); err != nil {
 		return err
 	}
@@ -221,7 +226,7 @@ func openFolder(dir string, node string, id ledger.LedgerID) (server, consensus.
 		return server{}, consensus.ServerID{}, err
 	}
 	var s server
-	if err := strictJSON(b, &s); err != nil || s.Format != folderFormat || s.Origin != originFounded && s.Origin != originRejoined {
+	if err := keyfile.StrictJSON(b, &s); err != nil || s.Format != folderFormat || s.Origin != originFounded && s.Origin != originRejoined {
 		return server{}, consensus.ServerID{}, fmt.Errorf("%s is not one that this program has written", filepath.Join(dir, serverFile))
 	}
 	server, err := consensus.ParseServerID(s.ServerID)

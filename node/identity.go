@@ -243,7 +243,7 @@ func readNodeKey(path, use, public string) (sign.PrivateKey, error) {
 		return sign.PrivateKey{}, err
 	}
 	var k nodeKey
-	if err := strictJSON(b, &k); err != nil || k.Format != nodeKeyFormat || k.Kind != "ed25519" || k.Use != use {
+	if err := keyfile.StrictJSON(b, &k); err != nil || k.Format != nodeKeyFormat || k.Kind != "ed25519" || k.Use != use {
 		return sign.PrivateKey{}, fmt.Errorf("%s: not a %s key of a node", path, use)
 	}
 	seed, err := hex.DecodeString(k.Seed)
@@ -414,7 +414,7 @@ func ReadPart(path string) (Part, error) {
 
 func decodePart(b []byte) (Part, error) {
 	var part Part
-	if err := strictJSON(b, &part); err != nil {
+	if err := keyfile.StrictJSON(b, &part); err != nil {
 		return Part{}, fmt.Errorf("not a public part: %w", err)
 	}
 	if part.Format != partFormat {
@@ -449,16 +449,4 @@ func encodeJSON(v any) ([]byte, error) {
 	e.SetIndent("", "  ")
 	err := e.Encode(v)
 	return b.Bytes(), err
-}
-
-func strictJSON(b []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("something follows the JSON object")
-	}
-	return nil
 }

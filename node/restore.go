@@ -35,13 +35,16 @@ func Restore(ctx context.Context, c Config, from string, random io.Reader, check
 	if err := absent(c.DataDir); err != nil {
 		return none, nil, fmt.Errorf("%w. Move it away first", err)
 	}
-	m, err := backup.Verify(ctx, from, file, checking)
+	m, err := backup.Read(from)
 	if err != nil {
 		return none, nil, err
 	}
 	if own := identity.Part.Node.ID; m.Node != own {
 		return none, nil, fmt.Errorf("%s was made by node %s, this is node %s: a ledger remembers what its node signed, and what dealers showed to it alone. "+
 			"A node without a backup of its own comes back with `custodyd rejoin`", from, m.Node, own)
+	}
+	if m, err = backup.Verify(ctx, from, file, checking); err != nil {
+		return none, nil, err
 	}
 	building := c.DataDir + ".restoring"
 	if err := os.RemoveAll(building); err != nil {
@@ -60,11 +63,5 @@ func Restore(ctx context.Context, c Config, from string, random io.Reader, check
 	if err := s.write(building, keyfile.WriteNew); err != nil {
 		return none, nil, err
 	}
-	if err := os.Remove(c.DataDir); err != nil && !os.IsNotExist(err) {
-		return none, nil, err
-	}
-	if err := os.Rename(building, c.DataDir); err != nil {
-		return none, nil, err
-	}
-	return id, m, keyfile.SyncDir(filepath.Dir(c.DataDir))
+	return id, m, putInPlace(building, c.DataDir)
 }

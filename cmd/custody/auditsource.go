@@ -11,6 +11,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/audit"
 	"github.com/custodyledger/custodyledger/ledger/store"
+	"github.com/custodyledger/custodyledger/node/backup"
 	"github.com/custodyledger/custodyledger/node/client"
 )
 
@@ -92,14 +93,12 @@ func (s nodeSource) Entries(ctx context.Context, from, to uint64, yield func([]b
 
 // folderSource is the data folder of a node that is not running, or a copy.
 type folderSource struct {
-	path  string
-	store *store.Store
-	head  audit.TreeHead
-	final []byte // the last final checkpoint, nil before there is one
+	backup.Source
+	path string
 }
 
 // storeFolder is where a node keeps its ledger below its data folder.
-const storeFolder = "ledger"
+const storeFolder = backup.LedgerFolder
 
 func openFolder(path string, id ledger.LedgerID) (*folderSource, error) {
 	ledgerPath := path
@@ -115,41 +114,16 @@ func openFolder(path string, id ledger.LedgerID) (*folderSource, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	source := &folderSource{path: path, store: s}
 	if got := s.LedgerID(); got != id {
 		return nil, errors.Join(fmt.Errorf("%s holds ledger %s, the genesis file is of ledger %s", path, got, id), s.Close())
 	}
-	snapshot := s.Snapshot()
-	defer snapshot.Close()
-	source.head = audit.TreeHead{Size: snapshot.Size(), Root: snapshot.Root()}
-	if final, ok := snapshot.Final(); ok {
-		source.final = final.Note
-	}
-	if err := snapshot.Err(); err != nil {
-		return nil, errors.Join(damaged(path, err), s.Close())
-	}
-	return source, nil
+	return &folderSource{backup.Source{Label: "folder " + path, Store: s}, path}, nil
 }
 
-func (s *folderSource) Name() string { return "folder " + s.path }
-
-func (s *folderSource) Close() error { return s.store.Close() }
-
-func (s *folderSource) Head(context.Context) (audit.TreeHead, error) { return s.head, nil }
-
-func (s *folderSource) Checkpoint(context.Context) (final, own []byte, err error) {
-	return s.final, nil, nil
-}
+func (s *folderSource) Close() error { return s.Store.Close() }
 
 func (s *folderSource) Entries(ctx context.Context, from, to uint64, yield func([]byte) error) error {
-	snapshot := s.store.Snapshot()
-	defer snapshot.Close()
-	err := snapshot.Entries(from, min(to, s.head.Size), func(_ uint64, entry []byte) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return yield(append([]byte(nil), entry...))
-	})
+	err := s.Source.Entries(ctx, from, to, yield)
 	if errors.Is(err, store.ErrCorrupt) {
 		return damaged(s.path, err)
 	}

@@ -72,7 +72,7 @@ func (a *app) export(ctx context.Context, folder, data string) error {
 			return err
 		}
 		defer source.Close()
-		err = fromStore(source.store, &config)
+		err = fromStore(source.Store, &config)
 	}
 	if err != nil {
 		return err

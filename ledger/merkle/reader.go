@@ -61,18 +61,9 @@ type rowCache struct {
 }
 
 type row struct {
-	level  uint8
-	from   uint64
-	hashes []Hash
-	folded *Row // nil unless the reader keeps rows
-}
-
-// subtree returns the root of 2^b hashes of the row, from offset on, which is a multiple of as many.
-func (r *row) subtree(b uint, offset uint64) Hash {
-	if r.folded != nil {
-		return r.folded.roots[b][offset>>b]
-	}
-	return foldFull(r.hashes[offset : offset+1<<b])
+	level uint8
+	from  uint64
+	*Row
 }
 
 // subtree returns the root of the full subtree of 2^b leaves that is the index-th of its size. The subtree must lie
@@ -84,7 +75,7 @@ func (c *rowCache) subtree(b uint, index uint64) (Hash, error) {
 	if err != nil {
 		return Hash{}, err
 	}
-	return row.subtree(within, from%tileWidth), nil
+	return row.roots[within][from%tileWidth>>within], nil
 }
 
 // rightEdge returns the root of the leaves from begin to the end of the tree. There is at least one, and begin is a
@@ -110,12 +101,12 @@ func (c *rowCache) rightEdge(begin uint64) (Hash, error) {
 	return root, nil
 }
 
-// row returns the row of a level that holds index at. It is valid until the next call.
-func (c *rowCache) row(level uint8, at uint64) (*row, error) {
+// row returns the row of a level that holds index at.
+func (c *rowCache) row(level uint8, at uint64) (*Row, error) {
 	from := at &^ (tileWidth - 1)
-	for i := range c.rows {
-		if r := &c.rows[i]; r.level == level && r.from == from {
-			return r, nil
+	for _, r := range c.rows {
+		if r.level == level && r.from == from {
+			return r.Row, nil
 		}
 	}
 	to := min(from+tileWidth, c.size>>(tileLevels*uint(level)))
@@ -123,31 +114,20 @@ func (c *rowCache) row(level uint8, at uint64) (*row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("merkle: reading tree hashes of level %d from %d to %d: %w", level, from, to, err)
 	}
-	if uint64(len(r.hashes)) != to-from {
-		return nil, fmt.Errorf("%w: level %d from %d to %d: got %d", ErrReader, level, from, to, len(r.hashes))
+	if got := len(r.Hashes()); uint64(got) != to-from {
+		return nil, fmt.Errorf("%w: level %d from %d to %d: got %d", ErrReader, level, from, to, got)
 	}
-	c.rows = append(c.rows, r)
-	return &c.rows[len(c.rows)-1], nil
+	c.rows = append(c.rows, row{level, from, r})
+	return r, nil
 }
 
-func (c *rowCache) read(level uint8, from, to uint64) (row, error) {
+func (c *rowCache) read(level uint8, from, to uint64) (*Row, error) {
 	if keeper, ok := c.reader.(RowReader); ok {
-		folded, err := keeper.Row(level, from, to)
-		if err != nil {
-			return row{}, err
-		}
-		return row{level, from, folded.Hashes(), folded}, nil
+		return keeper.Row(level, from, to)
 	}
 	hashes, err := c.reader.Hashes(level, from, to)
-	return row{level, from, hashes, nil}, err
-}
-
-// foldFull returns the root of a full subtree from the hashes of one of its levels; their number is a power of two,
-// at most 128.
-func foldFull(hashes []Hash) Hash {
-	if len(hashes) == 1 {
-		return hashes[0]
+	if err != nil {
+		return nil, err
 	}
-	half := len(hashes) / 2
-	return NodeHash(foldFull(hashes[:half]), foldFull(hashes[half:]))
+	return NewRow(hashes), nil
 }

@@ -19,9 +19,8 @@ type treeCache struct {
 }
 
 type rowID struct {
-	level uint8
-	width uint16
-	from  uint64
+	level    uint8
+	from, to uint64
 }
 
 func newTreeCache() *treeCache {
@@ -30,11 +29,11 @@ func newTreeCache() *treeCache {
 
 // row reads through the cache.
 func (c *treeCache) row(r reading, level uint8, from, to uint64) (*merkle.Row, error) {
-	id := rowID{level, uint16(min(to-from, hashesMax)), from}
+	id := rowID{level, from, to}
 	c.mu.Lock()
 	row, ok := c.rows.get(id)
 	c.mu.Unlock()
-	if ok && to-from <= hashesMax {
+	if ok {
 		return row, nil
 	}
 	hashes, err := r.Hashes(level, from, to)

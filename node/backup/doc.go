@@ -10,7 +10,6 @@
 package backup
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,9 +60,7 @@ func Read(dir string) (*Manifest, error) {
 		return nil, err
 	}
 	m := &Manifest{}
-	decoder := json.NewDecoder(bytes.NewReader(b))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(m); err != nil || m.Format != Format {
+	if err := keyfile.StrictJSON(b, m); err != nil || m.Format != Format {
 		return nil, fmt.Errorf("%s: %w: %s is not of format %s", dir, ErrNotBackup, manifestFile, Format)
 	}
 	return m, nil
@@ -74,5 +71,5 @@ func (m *Manifest) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return keyfile.WriteNew(filepath.Join(dir, manifestFile), append(b, '\n'), 0o644)
+	return keyfile.Write(filepath.Join(dir, manifestFile), append(b, '\n'), 0o644)
 }

@@ -48,29 +48,27 @@ func Make(ctx context.Context, dataDir, to, node string, progress Progress) (*Ma
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", to, err)
 	}
-	m, err := describe(copied)
+	s, err := store.Open(copied, store.Options{ReadOnly: true})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the copy in %s does not open: %w", copied, err)
 	}
-	m.Node, m.Bytes = node, bytes
+	defer s.Close()
+	m := describe(s, node, bytes)
 	return m, m.write(to)
 }
 
-// describe opens a copied ledger and says what it holds.
-func describe(dir string) (*Manifest, error) {
-	s, err := store.Open(dir, store.Options{ReadOnly: true})
-	if err != nil {
-		return nil, fmt.Errorf("the copy in %s does not open: %w", dir, err)
-	}
-	defer s.Close()
+// describe says what a ledger holds.
+func describe(s *store.Store, node string, bytes int64) *Manifest {
 	genesis, _ := s.Genesis()
-	m := &Manifest{Format: Format, Ledger: s.LedgerID().String(), LedgerName: genesis.Name}
 	size, root := s.Head()
-	m.Size, m.Root = size, root.String()
+	m := &Manifest{
+		Format: Format, Ledger: s.LedgerID().String(), LedgerName: genesis.Name, Node: node,
+		Size: size, Root: root.String(), Bytes: bytes,
+	}
 	if final, ok := s.Final(); ok {
 		m.FinalSize, m.FinalNote = final.Size, string(final.Note)
 	}
-	return m, nil
+	return m
 }
 
 // Absent accepts a folder that is missing or empty.

@@ -36,16 +36,11 @@ func Verify(ctx context.Context, dir string, genesisFile []byte, progress Progre
 		return nil, err
 	}
 	defer s.Close()
-	size, root := s.Head()
-	var final store.Final
-	if last, ok := s.Final(); ok {
-		final = last
-	}
-	if size != m.Size || root.String() != m.Root || final.Size != m.FinalSize || string(final.Note) != m.FinalNote {
+	if has := describe(s, m.Node, m.Bytes); *has != *m {
 		return nil, fmt.Errorf("%w: the ledger in %s has %d entries with root %s, %d of them final; its %s says %d with root %s, %d of them final",
-			ErrDamaged, dir, size, root, final.Size, manifestFile, m.Size, m.Root, m.FinalSize)
+			ErrDamaged, dir, has.Size, has.Root, has.FinalSize, manifestFile, m.Size, m.Root, m.FinalSize)
 	}
-	auditor := &audit.Auditor{State: state, Sources: []audit.Source{copySource{dir, s}}}
+	auditor := &audit.Auditor{State: state, Sources: []audit.Source{Source{"backup " + dir, s}}}
 	if progress != nil {
 		auditor.Progress = func(p audit.Progress) { progress(int64(p.Done), int64(p.Total)) }
 	}
@@ -65,36 +60,4 @@ func Verify(ctx context.Context, dir string, genesisFile []byte, progress Progre
 		}
 	}
 	return m, nil
-}
-
-// copySource is the copy as an auditor reads it.
-type copySource struct {
-	name  string
-	store *store.Store
-}
-
-func (s copySource) Name() string { return "backup " + s.name }
-
-func (s copySource) Head(context.Context) (audit.TreeHead, error) {
-	size, root := s.store.Head()
-	return audit.TreeHead{Size: size, Root: root}, nil
-}
-
-// Checkpoint implements audit.CheckpointSource.
-func (s copySource) Checkpoint(context.Context) (final, own []byte, err error) {
-	if last, ok := s.store.Final(); ok {
-		final = last.Note
-	}
-	return final, nil, nil
-}
-
-func (s copySource) Entries(ctx context.Context, from, to uint64, yield func([]byte) error) error {
-	snapshot := s.store.Snapshot()
-	defer snapshot.Close()
-	return snapshot.Entries(from, to, func(_ uint64, entry []byte) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return yield(append([]byte(nil), entry...))
-	})
 }

@@ -230,7 +230,7 @@ func decode(b []byte) (*File, error) {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrNotKeyFile, FileBytesMax)
 	}
 	var o outer
-	if err := strictJSON(b, &o); err != nil {
+	if err := StrictJSON(b, &o); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrNotKeyFile, err)
 	}
 	if o.Format != Format || o.Kind != kindEd25519 {
@@ -249,7 +249,7 @@ func decode(b []byte) (*File, error) {
 
 func decodeInner(plain []byte) (Key, error) {
 	var i inner
-	if err := strictJSON(plain, &i); err != nil {
+	if err := StrictJSON(plain, &i); err != nil {
 		// The text of err could quote the secret.
 		return Key{}, errors.New("the encrypted part is not the JSON object it should be")
 	}
@@ -278,7 +278,8 @@ func decodeInner(plain []byte) (Key, error) {
 	return Key{Private: private, Party: party, ReferenceSecret: secret}, nil
 }
 
-func strictJSON(b []byte, into any) error {
+// StrictJSON reads exactly one JSON object that has no field which into does not have.
+func StrictJSON(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
