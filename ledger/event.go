@@ -214,22 +214,26 @@ func (e *Event) Subject() PartyID {
 // the one of a registration, those of a change of matter, and the part that an
 // acceptance separates.
 func (e *Event) Outputs() []ItemID {
-	outputs := 0
-	switch b := e.Body.(type) {
-	case *custodyv1.ItemRegister:
-		outputs = 1
-	case *custodyv1.Transform:
-		outputs = len(b.Outputs)
-	case *custodyv1.Accept:
-		if b.Received != nil {
-			outputs = 1
-		}
-	}
-	ids := make([]ItemID, outputs)
+	ids := make([]ItemID, e.Makes())
 	for i := range ids {
 		ids[i] = NewItemID(e.ID, uint32(i))
 	}
 	return ids
+}
+
+// Makes gives the number of items that the event creates: the length of Outputs.
+func (e *Event) Makes() int {
+	switch b := e.Body.(type) {
+	case *custodyv1.ItemRegister:
+		return 1
+	case *custodyv1.Transform:
+		return len(b.Outputs)
+	case *custodyv1.Accept:
+		if b.Received != nil {
+			return 1
+		}
+	}
+	return 0
 }
 
 // Kind is the kind of entry that holds the event.

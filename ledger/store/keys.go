@@ -15,11 +15,11 @@ const (
 	prefixEntry        = 'e' // index -> entry bytes as hashed
 	prefixOpenings     = 'o' // index -> openings
 	prefixTree         = 't' // level, index -> hash
-	prefixEvent        = 'v' // event id -> index
+	prefixEvent        = 'v' // event id -> index, of an event that made no item
 	prefixParty        = 'p' // party -> party
 	prefixKey          = 'k' // key id -> key
 	prefixItem         = 'i' // item -> item
-	prefixNamed        = 'n' // item, index -> nothing: the entry names the item and did not make it
+	prefixLandmark     = 'n' // item, index -> nothing: the entry names the item, and its history may be walked back from here
 	prefixPartyItem    = 'h' // party, roles, item -> nothing: the party has exactly these roles in the item
 	prefixReference    = 'r' // party, reference -> item
 	prefixMatter       = 'c' // item -> what it is made of
@@ -97,9 +97,9 @@ func attestationKey(id ledger.EventID) []byte { return append([]byte{prefixAttes
 func paperKey(id rules.PaperID) []byte        { return append([]byte{prefixPaper}, id[:]...) }
 func outsideIDsKey(id ledger.ItemID) []byte   { return append([]byte{prefixOutsideIDs}, id[:]...) }
 
-func namedKey(item ledger.ItemID, index uint64) []byte {
+func landmarkKey(item ledger.ItemID, index uint64) []byte {
 	key := make([]byte, 1+len(item)+8)
-	key[0] = prefixNamed
+	key[0] = prefixLandmark
 	copy(key[1:], item[:])
 	binary.BigEndian.PutUint64(key[1+len(item):], index)
 	return key

@@ -20,7 +20,11 @@ import (
 
 // formatVersion is the version of keys and values. It is raised when a change
 // to them cannot be told by a value's own version.
-const formatVersion = 5
+const formatVersion = 6
+
+// formatReadable is the oldest version that reads as this one does: 5 has keys that
+// nobody asks for any more. A folder that is opened for writing is raised.
+const formatReadable = 5
 
 // Create founds a ledger in a folder that is empty or does not exist; it is on
 // disk on return. A crash in the middle leaves a folder that Open refuses with
@@ -160,7 +164,7 @@ func (s *Store) found() error {
 	}
 	leaf := merkle.LeafHash(entry)
 	w := s.newWriter()
-	w.set(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
+	w.format()
 	w.set(metaGenesis, s.genesisFile)
 	w.set(entryKey(0), entry)
 	w.tree(leaf)
@@ -172,7 +176,8 @@ func (s *Store) found() error {
 // load reads what a store keeps in memory and checks that it belongs together.
 func (s *Store) load() error {
 	r := reading{s.db}
-	if err := s.checkFormat(r); err != nil {
+	format, err := r.format()
+	if err != nil {
 		return err
 	}
 	file, ok, err := r.bytes(metaGenesis, "the genesis")
@@ -206,23 +211,33 @@ func (s *Store) load() error {
 	}
 	s.signed.Store(signed)
 	s.state.Store(st)
-	return nil
+	if format == formatVersion || s.readOnly {
+		return nil
+	}
+	w := s.newWriter()
+	w.format()
+	return w.commit(durable)
 }
 
-func (s *Store) checkFormat(r reading) error {
+func (w *writer) format() {
+	w.set(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
+}
+
+func (r reading) format() (uint32, error) {
 	b, ok, err := r.bytes(metaFormat, "the format version")
 	switch {
 	case err != nil:
-		return err
+		return 0, err
 	case !ok:
-		return fmt.Errorf("%w: the founding was interrupted; delete the folder and found again", ErrNotFounded)
+		return 0, fmt.Errorf("%w: the founding was interrupted; delete the folder and found again", ErrNotFounded)
 	case len(b) != 4:
-		return corrupt(nil, "the format version has %d bytes", len(b))
+		return 0, corrupt(nil, "the format version has %d bytes", len(b))
 	}
-	if version := binary.BigEndian.Uint32(b); version != formatVersion {
-		return fmt.Errorf("%w: format %d, this program knows %d", ErrNewerFormat, version, formatVersion)
+	version := binary.BigEndian.Uint32(b)
+	if version < formatReadable || version > formatVersion {
+		return 0, fmt.Errorf("%w: format %d, this program knows %d to %d", ErrNewerFormat, version, formatReadable, formatVersion)
 	}
-	return nil
+	return version, nil
 }
 
 // checkEntries holds first and last entry against genesis and head.

@@ -63,9 +63,9 @@ func (o Options) pebbleOptions(f *failure) *pebble.Options {
 		EventListener:               f.listener(o.ReadOnly),
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       4,
+		L0CompactionThreshold:       8,
 		L0StopWritesThreshold:       24,
-		LBaseMaxBytes:               64 << 20,
+		LBaseMaxBytes:               512 << 20,
 		MaxOpenFiles:                openFilesMax,
 		BytesPerSync:                1 << 20,
 		WALBytesPerSync:             1 << 20,
@@ -79,7 +79,7 @@ func (o Options) pebbleOptions(f *failure) *pebble.Options {
 		l := &p.Levels[i]
 		l.BlockSize = blockBytes
 		l.IndexBlockSize = 64 << 10
-		l.FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
+		l.FilterPolicy = pointFilter{bloom.FilterPolicy(bloomBitsPerKey)}
 		l.Compression = func() *sstable.CompressionProfile { return block.FastCompression }
 	}
 	return p

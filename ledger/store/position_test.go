@@ -283,7 +283,6 @@ func TestSnapshotStays(t *testing.T) {
 	for name, refused := range map[string]func(*store.Snapshot) error{
 		"entries past the end": func(s *store.Snapshot) error { return s.Entries(0, s.Size()+1, nil) },
 		"entries backwards":    func(s *store.Snapshot) error { return s.Entries(1, 0, nil) },
-		"no page":              func(s *store.Snapshot) error { _, err := s.ItemEntries(ledger.ItemID{}, 0, 0); return err },
 		"page too large": func(s *store.Snapshot) error {
 			_, err := s.Items(store.ByOwner, ledger.PartyID{}, ledger.ItemID{}, store.PageMax+1)
 			return err

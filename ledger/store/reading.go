@@ -72,6 +72,16 @@ func (r reading) entry(index uint64) ([]byte, error) {
 	return entry, nil
 }
 
+// eventIndex finds the entry of an event. One that made an item stands where that item
+// was registered and has no key of its own.
+func (r reading) eventIndex(id ledger.EventID) (index uint64, found bool, err error) {
+	if index, found, err = r.number(eventKey(id), "an event's index"); found || err != nil {
+		return index, found, err
+	}
+	item, found, err := r.item(ledger.NewItemID(id, 0))
+	return item.Registered, found, err
+}
+
 func (r reading) item(id ledger.ItemID) (i rules.Item, found bool, err error) {
 	found, err = r.get(itemKey(id), "an item", func(b []byte) (err error) {
 		i, err = decodeItem(id, b)

@@ -166,7 +166,7 @@ func (s *Snapshot) hasHashes(level uint8, to uint64) error {
 // Receipt says where an event stands; ok is false for an event that is not in
 // the ledger.
 func (s *Snapshot) Receipt(id ledger.EventID) (receipt ledger.Receipt, ok bool, err error) {
-	index, ok, err := s.number(eventKey(id), "an event's index")
+	index, ok, err := s.eventIndex(id)
 	if err != nil || !ok {
 		return ledger.Receipt{}, false, err
 	}
@@ -194,31 +194,6 @@ func (s *Snapshot) Openings(index uint64) (openings []ledger.Opening, err error)
 		return err
 	})
 	return openings, err
-}
-
-// ItemEntries lists the entries that name an item, its registration first, from
-// index from on, at most limit of them. More may follow from one past the last.
-func (s *Snapshot) ItemEntries(item ledger.ItemID, from uint64, limit int) ([]uint64, error) {
-	if err := checkLimit(limit); err != nil {
-		return nil, err
-	}
-	state, ok, err := s.item(item)
-	if err != nil || !ok {
-		return nil, err
-	}
-	var indexes []uint64
-	if from <= state.Registered {
-		indexes = append(indexes, state.Registered)
-	}
-	if len(indexes) == limit {
-		return indexes, nil
-	}
-	prefix := append([]byte{prefixNamed}, item[:]...)
-	err = s.scan(namedKey(item, from), after(prefix), "an item's entries", func(key, _ []byte) (bool, error) {
-		indexes = append(indexes, binary.BigEndian.Uint64(key[len(prefix):]))
-		return len(indexes) < limit, nil
-	})
-	return indexes, err
 }
 
 // Items lists a party's items in the order of their ids, those above after, at

@@ -431,16 +431,29 @@ func pages(t tb, read func(after ledger.ItemID, limit int) ([]ledger.ItemID, err
 
 func compareItemEntries(t tb, snapshot *store.Snapshot, item ledger.ItemID, want []uint64) {
 	t.Helper()
-	got, err := snapshot.ItemEntries(item, 0, store.PageMax)
-	if err != nil || !slices.Equal(got, want) {
-		t.Fatalf("entries of item %s: %v, want %v (%v)", item, got, want, err)
+	from := func(from uint64, limit int) []uint64 {
+		var got []uint64
+		err := snapshot.ItemEntries(item, from, func(index uint64, entry []byte) (bool, error) {
+			if stored, err := snapshot.Entry(index); err != nil || !bytes.Equal(stored, entry) {
+				t.Fatalf("entry %d of item %s is another one (%v)", index, item, err)
+			}
+			got = append(got, index)
+			return len(got) < limit, nil
+		})
+		if err != nil {
+			t.Fatalf("entries of item %s from %d: %v", item, from, err)
+		}
+		return got
+	}
+	if got := from(0, len(want)+1); !slices.Equal(got, want) {
+		t.Fatalf("entries of item %s: %v, want %v", item, got, want)
 	}
 	for i, index := range want {
-		if got, err := snapshot.ItemEntries(item, index, 1); err != nil || !slices.Equal(got, want[i:i+1]) {
-			t.Fatalf("entries of item %s from %d: %v (%v)", item, index, got, err)
+		if got := from(index, 1); !slices.Equal(got, want[i:i+1]) {
+			t.Fatalf("entries of item %s from %d: %v", item, index, got)
 		}
-		if got, err := snapshot.ItemEntries(item, index+1, store.PageMax); err != nil || !slices.Equal(got, want[i+1:]) {
-			t.Fatalf("entries of item %s after %d: %v (%v)", item, index, got, err)
+		if got := from(index+1, len(want)+1); !slices.Equal(got, want[i+1:]) {
+			t.Fatalf("entries of item %s after %d: %v", item, index, got)
 		}
 	}
 }

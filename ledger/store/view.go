@@ -106,7 +106,7 @@ func (v *view) Registration(party ledger.PartyID, reference ledger.Reference) (i
 
 // EventIndex implements rules.View.
 func (v *view) EventIndex(id ledger.EventID) (uint64, bool) {
-	index, ok, err := v.number(eventKey(id), "an event's index")
+	index, ok, err := v.eventIndex(id)
 	v.fail(err)
 	return index, ok && err == nil
 }

@@ -50,8 +50,12 @@ func (w *writer) fail(err error) {
 	}
 }
 
-func (w *writer) set(key, value []byte)        { w.fail(w.batch.Set(key, value, nil)) }
-func (w *writer) remove(key []byte)            { w.fail(w.batch.Delete(key, nil)) }
+func (w *writer) set(key, value []byte) { w.fail(w.batch.Set(key, value, nil)) }
+func (w *writer) remove(key []byte)     { w.fail(w.batch.Delete(key, nil)) }
+
+// annul removes a key that was set once since it was last removed: it and what set it
+// go as soon as they meet, where a removal would sink below all that may hold the key.
+func (w *writer) annul(key []byte)             { w.fail(w.batch.SingleDelete(key, nil)) }
 func (w *writer) put(key, v []byte, err error) { w.fail(err); w.set(key, v) }
 
 // tree adds leaves and the tree hashes that they complete.
@@ -74,8 +78,8 @@ func (w *writer) block(entries []rules.Sequenced) {
 	w.tree(leaves...)
 	var index encoder
 	for _, e := range entries {
-		if e.Candidate.Event == nil {
-			continue
+		if e.Candidate.Event == nil || e.Candidate.Makes() > 0 {
+			continue // a handover, or found by the first item that it made
 		}
 		index.b = index.b[:0]
 		index.number(e.Entry.Index)
@@ -83,7 +87,7 @@ func (w *writer) block(entries []rules.Sequenced) {
 	}
 	for _, e := range entries {
 		if e.Candidate.Event != nil {
-			w.named(e)
+			w.beside(e)
 		}
 		if e.Entry.Kind == ledger.KindGovernance || e.Entry.Kind == ledger.KindHandover {
 			w.set(governanceKey(e.Entry.Index), nil)
@@ -91,10 +95,12 @@ func (w *writer) block(entries []rules.Sequenced) {
 	}
 }
 
-// named adds what is found by the items and commitments of an entry.
-func (w *writer) named(e rules.Sequenced) {
-	for _, item := range e.Candidate.Names() {
-		w.set(namedKey(item, e.Entry.Index), nil)
+// beside adds what is kept of an event beside its entry.
+func (w *writer) beside(e rules.Sequenced) {
+	if isLandmark(e.Leaf) {
+		for _, item := range e.Candidate.Names() {
+			w.set(landmarkKey(item, e.Entry.Index), nil)
+		}
 	}
 	if len(e.Candidate.Openings) > 0 {
 		value, err := encodeOpenings(e.Candidate.Openings)
@@ -176,7 +182,7 @@ func (w *writer) itemIndexes(before rules.Item, existed bool, after rules.Item) 
 		}
 		is := rolesOf(party, after)
 		if was != 0 && was != is {
-			w.remove(partyItemKey(party, was, after.ID))
+			w.annul(partyItemKey(party, was, after.ID))
 		}
 		if is != 0 && was != is {
 			w.set(partyItemKey(party, is, after.ID), nil)

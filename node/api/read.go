@@ -104,24 +104,16 @@ func (s *ledgerService) ItemHistory(ctx context.Context, request *custodyv1.Item
 			return notFound("item", "item", snapshot)
 		}
 		response.ReadAt = s.readAt(snapshot)
-		indexes, err := snapshot.ItemEntries(item, indexOf(position), size+1)
-		if err != nil {
-			return err
-		}
 		bytes := 0
-		for i, index := range indexes {
-			if i == size || bytes >= PageBytesMax {
+		return snapshot.ItemEntries(item, indexOf(position), func(index uint64, entry []byte) (bool, error) {
+			if len(response.Entries) == size || bytes >= PageBytesMax {
 				response.NextPageToken = query.token(indexPosition(index))
-				break
-			}
-			entry, err := snapshot.Entry(index)
-			if err != nil {
-				return err
+				return false, nil
 			}
 			bytes += len(entry)
 			response.Entries = append(response.Entries, &custodyv1.RawEntry{Index: index, Entry: entry})
-		}
-		return nil
+			return true, nil
+		})
 	})
 	return answer(response, err)
 }

@@ -94,25 +94,21 @@ func (s *ledgerService) chunk(ctx context.Context, from uint64, item *ledger.Ite
 	if item == nil {
 		return copyEntries(snapshot, from, snapshot.Size())
 	}
-	indexes, err := snapshot.ItemEntries(*item, from, chunkEntriesMax)
+	size := 0
+	next = snapshot.Size()
+	err = snapshot.ItemEntries(*item, from, func(index uint64, entry []byte) (bool, error) {
+		if len(entries) == chunkEntriesMax || size >= chunkBytesMax {
+			next = index
+			return false, nil
+		}
+		entries = append(entries, rawEntry{index, entry})
+		size += len(entry)
+		return true, nil
+	})
 	if err != nil {
 		return nil, 0, err
 	}
-	size := 0
-	for _, index := range indexes {
-		entry, err := snapshot.Entry(index)
-		if err != nil {
-			return nil, 0, err
-		}
-		entries = append(entries, rawEntry{index, entry})
-		if size += len(entry); size >= chunkBytesMax {
-			return entries, index + 1, nil
-		}
-	}
-	if len(indexes) == chunkEntriesMax {
-		return entries, indexes[len(indexes)-1] + 1, nil
-	}
-	return entries, snapshot.Size(), nil
+	return entries, next, nil
 }
 
 // copyEntries copies entries of [from, to) up to the size of a chunk.

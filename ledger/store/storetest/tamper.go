@@ -29,6 +29,29 @@ func ReplaceEntry(fs vfs.FS, dir string, index uint64, entry []byte) error {
 	return errors.Join(err, db.Close())
 }
 
+// MakeFormat5 gives a closed ledger folder the format before the present one, with the
+// keys that it had more: the entry of every event, and every entry that names an item.
+func (t *Twin) MakeFormat5(fs vfs.FS, dir string) error {
+	db, err := pebble.Open(dir, &pebble.Options{FS: fs, ErrorIfNotExists: true, Logger: silent{}})
+	if err != nil {
+		return err
+	}
+	batch := db.NewBatch()
+	set := func(key, value []byte) { err = errors.Join(err, batch.Set(key, value, nil)) }
+	set([]byte("mformat"), []byte{0, 0, 0, 5})
+	for id, index := range t.Events {
+		set(append([]byte{'v'}, id[:]...), binary.AppendUvarint(nil, index))
+	}
+	for index := range t.Entries {
+		if event := t.event(uint64(index)); event != nil {
+			for _, item := range event.Names() {
+				set(binary.BigEndian.AppendUint64(append([]byte{'n'}, item[:]...), uint64(index)), nil)
+			}
+		}
+	}
+	return errors.Join(err, batch.Commit(pebble.Sync), db.Close())
+}
+
 type silent struct{}
 
 func (silent) Infof(string, ...any)  {}
