@@ -24,7 +24,7 @@ func (j *judge) itemRegister(body *custodyv1.ItemRegister) *ledger.Rejection {
 	id := ledger.NewItemID(j.event.ID, 0)
 	j.putReference(body.Reference, id)
 	j.claim(id, body.OutsideIds)
-	j.state.putMatter(registered(id, body))
+	j.state.putMatter(Registered(id, body))
 	j.state.putItem(Item{
 		ID:         id,
 		Status:     Live,
@@ -294,8 +294,8 @@ func (j *judge) itemVoid(*custodyv1.ItemVoid) *ledger.Rejection {
 	return nil
 }
 
-// registered is the matter of a checked registration.
-func registered(id ledger.ItemID, body *custodyv1.ItemRegister) Matter {
+// Registered gives what a recorded registration says that an item is made of.
+func Registered(id ledger.ItemID, body *custodyv1.ItemRegister) Matter {
 	g := registeredGoods(body)
 	m := g.matter()
 	m.Item, m.Model = id, body.Model

@@ -79,6 +79,7 @@ func (w *writer) sequence(batches []Batch) [][]ledger.Outcome {
 	for _, batch := range batches {
 		for _, submission := range batch.Submissions {
 			events += len(submission)
+			w.view.expect(submission, &w.store.recent)
 		}
 	}
 	sequencer.Expect(events)

@@ -236,7 +236,7 @@ func (s *Store) rootAt(size uint64) (merkle.Hash, error) {
 	if head := s.state.Load().head; head.Size == size {
 		return head.Root, nil
 	}
-	return merkle.RootAt(reading{s.db}, size)
+	return merkle.RootAt(s.reading(), size)
 }
 
 // adoptFinal takes over the last final checkpoint of a target that the ledger

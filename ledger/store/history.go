@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 
@@ -71,37 +70,19 @@ type walkedEntry struct {
 
 // walkBack gives the entries that name an item from index at, which does, back to the
 // first one that is not below least.
-func (s *Snapshot) walkBack(item ledger.ItemID, at, least uint64) ([]walkedEntry, error) {
+func (r reading) walkBack(item ledger.ItemID, at, least uint64) ([]walkedEntry, error) {
 	var walked []walkedEntry
 	for at >= least {
-		entry, err := s.entry(at)
+		b, entry, event, err := r.event(at)
 		if err != nil {
 			return nil, err
 		}
-		walked = append(walked, walkedEntry{at, entry})
-		before, ok := s.linkBefore(item, entry)
-		if !ok || before >= at {
+		links, named := event.ItemLinks(entry.Links), slices.Index(event.Names(), item)
+		if named < 0 || named >= len(links) || links[named] >= at {
 			return nil, corruptEntry(at, nil, "it has no link to the entry before it that names item "+item.String())
 		}
-		at = before
+		walked = append(walked, walkedEntry{at, b})
+		at = links[named]
 	}
 	return walked, nil
-}
-
-// linkBefore gives the entry that named an item last before this one.
-func (s *Snapshot) linkBefore(item ledger.ItemID, b []byte) (uint64, bool) {
-	entry, err := ledger.DecodeEntry(b)
-	if err != nil {
-		return 0, false
-	}
-	event, rejection := ledger.DecodeEvent(s.store.genesis.RulesVersion, entry.Signed)
-	if rejection != nil {
-		return 0, false
-	}
-	links := event.ItemLinks(entry.Links)
-	at := slices.IndexFunc(event.Names(), func(named ledger.ItemID) bool { return bytes.Equal(named[:], item[:]) })
-	if at < 0 || at >= len(links) {
-		return 0, false
-	}
-	return links[at], true
 }

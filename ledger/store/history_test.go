@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/custodyledger/custodyledger/ledger"
@@ -114,6 +115,42 @@ func TestHistoryLinks(t *testing.T) {
 		err := snapshot.ItemEntries(item, 0, func(uint64, []byte) (bool, error) { return true, nil })
 		if !errors.Is(err, store.ErrCorrupt) || indexOf(err) != int64(named[1]) {
 			t.Errorf("%s: %v, want entry %d named", name, err, named[1])
+		}
+		snapshot.Close()
+		closeStore(t, s)
+	}
+}
+
+// TestMatterOfRegistration: what an item is made of is read from the entry that
+// registered it, and from no other one that stands there.
+func TestMatterOfRegistration(t *testing.T) {
+	trade := storetest.NewTrade(picks(9))
+	disk := storetest.NewCrashable()
+	s := found(t, trade, disk.Options())
+	batch := store.Batch{At: trade.Now, Submissions: []ledger.Submission{trade.Admit()}}
+	registered := trade.Register(trade.Dealers[0])
+	batch.Submissions = append(batch.Submissions, registered)
+	trade.Twin.Apply(batch.At, batch.Submissions...)
+	item := ledger.NewItemID(registered[0].ID, 0)
+	batch.Submissions = append(batch.Submissions, trade.Lose(item))
+	if _, err := s.Apply(at(1), []store.Batch{batch}); err != nil {
+		t.Fatal(err)
+	}
+	trade.Twin.Apply(batch.At, batch.Submissions[2])
+	closeStore(t, s)
+	for name, entry := range map[string][]byte{
+		"itself":               trade.Twin.Entries[2],
+		"an event on the item": trade.Twin.Entries[3],
+		"nothing":              nil,
+	} {
+		if err := storetest.ReplaceEntry(disk.FS(), folder, 2, entry); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, disk.Options())
+		snapshot := s.Snapshot()
+		matter, ok := snapshot.Matter(item)
+		if whole := name == "itself"; whole != ok || whole && !reflect.DeepEqual(matter, trade.Twin.Matters[item]) || !whole && indexOf(snapshot.Err()) != 2 {
+			t.Errorf("%s: %v, %+v (%v)", name, ok, matter, snapshot.Err())
 		}
 		snapshot.Close()
 		closeStore(t, s)

@@ -22,7 +22,7 @@ const (
 	prefixLandmark     = 'n' // item, index -> nothing: the entry names the item, and its history may be walked back from here
 	prefixPartyItem    = 'h' // party, roles, item -> nothing: the party has exactly these roles in the item
 	prefixReference    = 'r' // party, reference -> item
-	prefixMatter       = 'c' // item -> what it is made of
+	prefixMatter       = 'c' // item -> what it is made of, unless its registration says just that
 	prefixAttestation  = 'a' // event id -> attestation
 	prefixPaper        = 'q' // paper -> paper
 	prefixOutsideClaim = 'x' // outside id, item -> nothing: it stands as the live item's

@@ -175,7 +175,7 @@ func (s *Store) found() error {
 
 // load reads what a store keeps in memory and checks that it belongs together.
 func (s *Store) load() error {
-	r := reading{s.db}
+	r := reading{from: s.db}
 	format, err := r.format()
 	if err != nil {
 		return err
@@ -189,6 +189,7 @@ func (s *Store) load() error {
 		return corrupt(decodeErr, "the genesis")
 	}
 	s.setGenesis(genesis, file)
+	r = s.reading()
 	st, err := r.state()
 	if err != nil {
 		return err
@@ -211,6 +212,7 @@ func (s *Store) load() error {
 	}
 	s.signed.Store(signed)
 	s.state.Store(st)
+	s.recent = newRecentEvents(st.head.Head, recentPerFilter)
 	if format == formatVersion || s.readOnly {
 		return nil
 	}

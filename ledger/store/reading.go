@@ -11,10 +11,14 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // reading reads stored values from the database or a snapshot of it.
-type reading struct{ from pebble.Reader }
+type reading struct {
+	from         pebble.Reader
+	rulesVersion uint32
+}
 
 // get hands a value to use, which must not keep it.
 func (r reading) get(key []byte, what string, use func(value []byte) error) (found bool, err error) {
@@ -80,6 +84,48 @@ func (r reading) eventIndex(id ledger.EventID) (index uint64, found bool, err er
 	}
 	item, found, err := r.item(ledger.NewItemID(id, 0))
 	return item.Registered, found, err
+}
+
+// matter finds what an item is made of. What stands in its registration has no key of
+// its own.
+func (r reading) matter(id ledger.ItemID) (m rules.Matter, found bool, err error) {
+	found, err = r.get(matterKey(id), "the matter of an item", func(b []byte) (err error) {
+		m, err = decodeMatter(id, b)
+		return err
+	})
+	if found || err != nil {
+		return m, found, err
+	}
+	item, found, err := r.item(id)
+	if err != nil || !found {
+		return rules.Matter{}, false, err
+	}
+	_, _, event, err := r.event(item.Registered)
+	if err != nil {
+		return rules.Matter{}, false, err
+	}
+	body, ok := event.Body.(*custodyv1.ItemRegister)
+	if !ok {
+		return rules.Matter{}, false, corruptEntry(item.Registered, nil, "it does not register item "+id.String())
+	}
+	return rules.Registered(id, body), true, nil
+}
+
+// event reads an entry that must hold an event.
+func (r reading) event(index uint64) ([]byte, *ledger.Entry, *ledger.Event, error) {
+	b, err := r.entry(index)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	entry, err := ledger.DecodeEntry(b)
+	if err != nil {
+		return nil, nil, nil, corruptEntry(index, err, "it cannot be decoded")
+	}
+	event, rejection := ledger.DecodeEvent(r.rulesVersion, entry.Signed)
+	if rejection != nil {
+		return nil, nil, nil, corruptEntry(index, rejection, "its event cannot be decoded")
+	}
+	return b, entry, event, nil
 }
 
 func (r reading) item(id ledger.ItemID) (i rules.Item, found bool, err error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"sync"
@@ -48,7 +49,7 @@ func (s *Store) Snapshot() *Snapshot {
 	}
 	s.snapshots.Add(1)
 	snapshot.taken = s.db.NewSnapshot()
-	snapshot.from = snapshot.taken
+	snapshot.from, snapshot.rulesVersion = snapshot.taken, s.genesis.RulesVersion
 	snapshot.head, err = snapshot.stored()
 	snapshot.fail(err)
 	return snapshot
@@ -172,6 +173,23 @@ func (s *Snapshot) Receipt(id ledger.EventID) (receipt ledger.Receipt, ok bool, 
 	}
 	receipt, err = s.receipt(id, index)
 	return receipt, err == nil, err
+}
+
+// ReceiptAt gives the receipt of an event whose entry is known. The error is ErrRange
+// for an index past the end, or a CorruptError; an entry of something else is an error too.
+func (s *Snapshot) ReceiptAt(event *ledger.Event, index uint64) (ledger.Receipt, error) {
+	b, err := s.Entry(index)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	entry, err := ledger.DecodeEntry(b)
+	if err != nil {
+		return ledger.Receipt{}, corruptEntry(index, err, "it cannot be decoded")
+	}
+	if !bytes.Equal(entry.Signed.Event, event.Signed.Event) {
+		return ledger.Receipt{}, fmt.Errorf("store: entry %d does not hold event %s", index, event.ID)
+	}
+	return ledger.Receipt{Event: event.ID, Index: index, RecordedAt: entry.RecordedAt, Leaf: merkle.LeafHash(b)}, nil
 }
 
 func (r reading) receipt(id ledger.EventID, index uint64) (ledger.Receipt, error) {

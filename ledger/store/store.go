@@ -43,6 +43,7 @@ type Store struct {
 	writing  sync.Mutex
 	frontier *merkle.Frontier // under writing
 	cached   stateCache       // under writing
+	recent   recentEvents     // under writing
 
 	signing sync.Mutex
 	signed  atomic.Pointer[SignedHead] // written under signing; nil before the first
@@ -65,6 +66,10 @@ type state struct {
 	pointer  *ledger.Pointer
 	target   *ledger.Pointer
 	final    *Final
+}
+
+func (s *Store) reading() reading {
+	return reading{from: s.db, rulesVersion: s.genesis.RulesVersion}
 }
 
 // Genesis gives the ledger's genesis and its file. Neither may be changed.

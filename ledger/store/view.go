@@ -57,11 +57,8 @@ func (v *view) Item(id ledger.ItemID) (rules.Item, bool) {
 }
 
 // Matter implements rules.View.
-func (v *view) Matter(id ledger.ItemID) (m rules.Matter, ok bool) {
-	ok, err := v.get(matterKey(id), "the matter of an item", func(b []byte) (err error) {
-		m, err = decodeMatter(id, b)
-		return err
-	})
+func (v *view) Matter(id ledger.ItemID) (rules.Matter, bool) {
+	m, ok, err := v.matter(id)
 	v.fail(err)
 	return m, ok && err == nil
 }
@@ -128,6 +125,8 @@ type applyView struct {
 	// unused are references that are not in the ledger: each is asked for twice, when
 	// an event is looked for and when it is judged.
 	unused map[registration]struct{}
+	// fresh are events that are in no entry.
+	fresh map[ledger.EventID]struct{}
 }
 
 type registration struct {
@@ -138,8 +137,25 @@ type registration struct {
 func newApplyView(r reading, cache *stateCache, policy rules.PolicyState) *applyView {
 	return &applyView{
 		view: view{reading: r}, cache: cache, now: policy,
-		items: map[ledger.ItemID]*rules.Item{}, unused: map[registration]struct{}{},
+		items: map[ledger.ItemID]*rules.Item{}, unused: map[registration]struct{}{}, fresh: map[ledger.EventID]struct{}{},
 	}
+}
+
+// expect says which events are to be judged.
+func (v *applyView) expect(submission ledger.Submission, recent *recentEvents) {
+	for _, candidate := range submission {
+		if candidate.Makes() > 0 && recent.isNew(candidate.Event) {
+			v.fresh[candidate.ID] = struct{}{}
+		}
+	}
+}
+
+// EventIndex implements rules.View.
+func (v *applyView) EventIndex(id ledger.EventID) (uint64, bool) {
+	if _, fresh := v.fresh[id]; fresh {
+		return 0, false
+	}
+	return v.view.EventIndex(id)
 }
 
 // Party implements rules.View.

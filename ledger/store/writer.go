@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/custodyledger/custodyledger/ledger"
 	"github.com/custodyledger/custodyledger/ledger/merkle"
 	"github.com/custodyledger/custodyledger/ledger/rules"
+	custodyv1 "github.com/custodyledger/custodyledger/proto/custody/v1"
 )
 
 // durability says what holds when a commit returns.
@@ -38,7 +40,7 @@ func (s *Store) newWriter() *writer {
 	return &writer{
 		store:    s,
 		batch:    s.db.NewBatch(),
-		view:     newApplyView(reading{s.db}, &s.cached, s.state.Load().policy),
+		view:     newApplyView(s.reading(), &s.cached, s.state.Load().policy),
 		frontier: s.frontier.Clone(),
 		next:     *s.state.Load(),
 	}
@@ -125,10 +127,7 @@ func (w *writer) changes(c rules.Changes) {
 		w.put(itemKey(i.ID), value, err)
 		w.itemIndexes(before, existed, i)
 	}
-	for _, m := range c.Matters {
-		value, err := encodeMatter(m)
-		w.put(matterKey(m.Item), value, err)
-	}
+	w.matters(c.Matters)
 	for _, a := range c.Attestations {
 		value, err := encodeAttestation(a)
 		w.put(attestationKey(a.Event), value, err)
@@ -145,6 +144,29 @@ func (w *writer) changes(c rules.Changes) {
 		w.next.policy = *c.Policy
 		value, err := encodePolicy(*c.Policy)
 		w.put(metaPolicy, value, err)
+	}
+}
+
+// matters writes what items are made of, unless their registrations say just that.
+func (w *writer) matters(changed []rules.Matter) {
+	said := make(map[ledger.ItemID]*custodyv1.ItemRegister, len(changed))
+	for _, e := range w.entries {
+		if e.Candidate.Event == nil {
+			continue
+		}
+		if body, ok := e.Candidate.Body.(*custodyv1.ItemRegister); ok {
+			said[ledger.NewItemID(e.Candidate.ID, 0)] = body
+		}
+	}
+	for _, m := range changed {
+		value, err := encodeMatter(m)
+		if body, ok := said[m.Item]; ok {
+			registered, err := encodeMatter(rules.Registered(m.Item, body))
+			if err == nil && bytes.Equal(value, registered) {
+				continue
+			}
+		}
+		w.put(matterKey(m.Item), value, err)
 	}
 }
 
@@ -318,6 +340,7 @@ func (w *writer) commit(d durability) error {
 	if err != nil {
 		return w.store.failure.set(fmt.Errorf("store: write a batch: %w", err))
 	}
+	w.store.recent.record(w.entries, w.store.state.Load().head.RecordedAt)
 	w.store.cached.put(w.changed)
 	w.store.frontier = w.frontier
 	w.store.state.Store(&w.next)

@@ -10,8 +10,8 @@ import (
 )
 
 // verifyTogetherMax is how many events go into one batch: past it a batch gains
-// nothing.
-const verifyTogetherMax = 64
+// little, and its first event waits for its last.
+const verifyTogetherMax = 256
 
 // verifiers check the signatures of what several calls bring at the same time
 // in one batch, which halves the work.
@@ -83,15 +83,21 @@ func (v *verifiers) work() {
 	}
 }
 
-// gather takes what else is waiting.
+// gather takes what else is waiting. Calls that are about to hand in an event are let
+// run first: a worker that begins at once mostly finds one event, which costs twice of
+// what it costs in a batch. Where nobody is, it begins at once.
 func (v *verifiers) gather(first *verification) []*verification {
 	jobs, events := []*verification{first}, len(first.events)
-	for events < verifyTogetherMax {
+	for waited := false; events < verifyTogetherMax; {
 		select {
 		case job := <-v.jobs:
-			jobs, events = append(jobs, job), events+len(job.events)
+			jobs, events, waited = append(jobs, job), events+len(job.events), false
 		default:
-			return jobs
+			if waited {
+				return jobs
+			}
+			waited = true
+			runtime.Gosched()
 		}
 	}
 	return jobs
