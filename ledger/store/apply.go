@@ -131,6 +131,20 @@ func (w *writer) completeReceipts(receipts []ledger.Receipt, first uint64, entri
 	}
 }
 
+// View hands use the state that the next Append finds, read as an apply reads it: what
+// is asked for again and again stays in memory. Writes wait until use returns, which
+// must not keep the view. An error is one of a read and makes void what use found.
+func (s *Store) View(use func(rules.View)) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.mayWrite(); err != nil {
+		return err
+	}
+	view := newApplyView(s.reading(), &s.cached, s.state.Load().policy)
+	use(view)
+	return view.Err()
+}
+
 // Append stores a verified block of a catch-up in one atomic batch: entries and
 // state, not the position. It refuses, with nothing changed, a block that does
 // not continue this ledger (ErrNotNext), one that goes past the target, and any

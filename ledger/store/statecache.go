@@ -16,20 +16,26 @@ const papersCachedMax = 1024
 // is accepted soon, and a story that is sent at once goes on with what it just wrote.
 const itemsCachedMax = 16_384
 
+// mattersCachedMax is how many items it keeps what they are made of: what was just
+// registered is soon split, merged or set.
+const mattersCachedMax = 16_384
+
 func newStateCache() stateCache {
 	return stateCache{
 		items:   generations[ledger.ItemID, *rules.Item]{max: itemsCachedMax},
+		matters: generations[ledger.ItemID, *rules.Matter]{max: mattersCachedMax},
 		parties: generations[ledger.PartyID, rules.Party]{max: cachedMax},
 		keys:    generations[sign.KeyID, rules.Key]{max: cachedMax},
 		papers:  generations[rules.PaperID, rules.Paper]{max: papersCachedMax},
 	}
 }
 
-// stateCache keeps parties, keys, papers and the items that moved last as they are after
+// stateCache keeps parties, keys, papers and what items were last, and made of, as they are after
 // the last batch: nearly every event reads the same few. It is under Store.writing.
 // What a pointer leads to is never changed.
 type stateCache struct {
 	items   generations[ledger.ItemID, *rules.Item]
+	matters generations[ledger.ItemID, *rules.Matter]
 	parties generations[ledger.PartyID, rules.Party]
 	keys    generations[sign.KeyID, rules.Key]
 	papers  generations[rules.PaperID, rules.Paper]
@@ -45,6 +51,9 @@ func (c *stateCache) put(changes rules.Changes) {
 	}
 	for _, i := range changes.Items {
 		c.items.put(i.ID, &i)
+	}
+	for _, m := range changes.Matters {
+		c.matters.put(m.Item, &m)
 	}
 	for _, p := range changes.Papers {
 		c.papers.put(p.ID, p)

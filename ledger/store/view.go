@@ -199,6 +199,18 @@ func (v *applyView) Item(id ledger.ItemID) (rules.Item, bool) {
 	return item, ok
 }
 
+// Matter implements rules.View.
+func (v *applyView) Matter(id ledger.ItemID) (rules.Matter, bool) {
+	if m, ok := v.cache.matters.get(id); ok {
+		return *m, true
+	}
+	m, ok := v.view.Matter(id)
+	if ok {
+		v.cache.matters.put(id, &m)
+	}
+	return m, ok
+}
+
 // Registration implements rules.View.
 func (v *applyView) Registration(party ledger.PartyID, reference ledger.Reference) (ledger.ItemID, bool) {
 	asked := registration{party, reference}

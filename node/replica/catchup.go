@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/custodyledger/custodyledger/consensus"
 	"github.com/custodyledger/custodyledger/ledger"
@@ -167,8 +168,7 @@ func (u *catchUp) from(ctx context.Context, node string, target ledger.Pointer) 
 	if err := f.prove(ctx); err != nil {
 		return err
 	}
-	err = u.peers.Entries(ctx, node, start.Size, target.Size, func(entries []audit.Raw) error { return f.take(ctx, entries) })
-	if err != nil {
+	if err := f.stream(ctx, start.Size); err != nil {
 		return err
 	}
 	return f.finish()
@@ -193,9 +193,41 @@ type fetching struct {
 	replayer *audit.Replayer
 }
 
-// take verifies a run of entries and stores those that are confirmed.
-func (f *fetching) take(ctx context.Context, entries []audit.Raw) error {
-	verified := f.replayer.Verify(entries)
+// stream fetches and verifies one run of entries while the one before it is judged and
+// stored.
+func (f *fetching) stream(ctx context.Context, from uint64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	verified := make(chan *audit.Verified)
+	var fetched error
+	var fetcher sync.WaitGroup
+	fetcher.Go(func() {
+		defer close(verified)
+		fetched = f.peers.Entries(ctx, f.node, from, f.target.Size, func(entries []audit.Raw) error {
+			select {
+			case verified <- f.replayer.Verify(entries):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
+	var taken error
+	for run := range verified {
+		if taken = f.take(ctx, run); taken != nil {
+			cancel()
+			break
+		}
+	}
+	fetcher.Wait()
+	if taken != nil {
+		return taken
+	}
+	return fetched
+}
+
+// take stores those entries of a run that are confirmed.
+func (f *fetching) take(ctx context.Context, verified *audit.Verified) error {
 	block, err := f.judge(func(view rules.View) (rules.Block, error) { return f.replayer.Replay(view, verified) })
 	if err != nil || len(block.Entries) == 0 {
 		return err
@@ -218,15 +250,14 @@ func (f *fetching) finish() error {
 
 // judge replays on the state that the store has now, which is that of the
 // replayer's head.
-func (f *fetching) judge(replay func(rules.View) (rules.Block, error)) (rules.Block, error) {
-	view := f.store.Snapshot()
-	defer view.Close()
-	block, err := replay(view)
-	if poison := view.Err(); poison != nil {
-		return rules.Block{}, poison
+func (f *fetching) judge(replay func(rules.View) (rules.Block, error)) (block rules.Block, err error) {
+	var refused error
+	err = f.store.View(func(view rules.View) { block, refused = replay(view) })
+	if err == nil && refused != nil {
+		err = &notJoinedError{node: f.node, err: refused}
 	}
 	if err != nil {
-		return rules.Block{}, &notJoinedError{node: f.node, err: err}
+		return rules.Block{}, err
 	}
 	return block, nil
 }
