@@ -124,10 +124,15 @@ func buildFolder(dir string, genesisFile []byte, s server) error {
 	if err := store.Create(filepath.Join(dir, ledgerFolder), genesisFile, store.Options{}); err != nil {
 		return err
 	}
+	return s.complete(dir, keyfile.WriteNew)
+}
+
+// complete adds to a folder with a ledger an empty raft log and, last, whose folder it is.
+func (s server) complete(dir string, write func(string, []byte, fs.FileMode) error) error {
 	if err := os.Mkdir(filepath.Join(dir, raftFolder), 0o700); err != nil {
 		return err
 	}
-	return s.write(dir, keyfile.WriteNew)
+	return s.write(dir, write)
 }
 
 func (s server) write(dir string, write func(string, []byte, fs.FileMode) error) error {
@@ -207,10 +212,7 @@ func renewFolder(dir string, genesisFile []byte, s server) error {
 			break
 		}
 	}
-	if err := os.Mkdir(raftDir, 0o700); err != nil {
-		return err
-	}
-	return s.write(dir, keyfile.Write)
+	return s.complete(dir, keyfile.Write)
 }
 
 // openFolder reads whose data folder this is. It refuses one that is missing,

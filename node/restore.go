@@ -53,14 +53,11 @@ func Restore(ctx context.Context, c Config, from string, random io.Reader, check
 	if _, err := backup.CopyFolder(ctx, filepath.Join(from, ledgerFolder), filepath.Join(building, ledgerFolder), copying); err != nil {
 		return none, nil, err
 	}
-	if err := os.Mkdir(filepath.Join(building, raftFolder), 0o700); err != nil {
-		return none, nil, err
-	}
 	s, id, err := newIncarnation(c, identity, genesis, file, random)
 	if err != nil {
 		return none, nil, err
 	}
-	if err := s.write(building, keyfile.WriteNew); err != nil {
+	if err := s.complete(building, keyfile.WriteNew); err != nil {
 		return none, nil, err
 	}
 	return id, m, putInPlace(building, c.DataDir)

@@ -412,11 +412,7 @@ func TestOpenHoldsHeadsAgainstTheLedger(t *testing.T) {
 // overwrite writes a value of a closed folder.
 func overwrite(t *testing.T, disk *storetest.Crashable, key string, value []byte) {
 	t.Helper()
-	db, err := pebble.Open(folder, &pebble.Options{FS: disk.FS(), ErrorIfNotExists: true})
-	if err == nil {
-		err = errors.Join(db.Set([]byte(key), value, pebble.Sync), db.Close())
-	}
-	if err != nil {
+	if err := storetest.Alter(disk.FS(), folder, func(b *pebble.Batch) error { return b.Set([]byte(key), value, nil) }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -10,15 +10,10 @@ import (
 	"github.com/custodyledger/custodyledger/ledger/store/storetest"
 )
 
-// TestLongHistory: an item of hundreds of entries is read in pages of any size from
-// anywhere, and a page costs what is near it: damage far behind it is not met.
-func TestLongHistory(t *testing.T) {
-	const entries = 300
-	trade := storetest.NewTrade(picks(9))
-	disk := storetest.NewCrashable()
-	s := found(t, trade, disk.Options())
+// applier gives what applies one submission after the other, to a store and to its twin.
+func applier(t *testing.T, trade *storetest.Trade, s *store.Store) func(ledger.Submission) {
 	position := uint64(0)
-	apply := func(submission ledger.Submission) {
+	return func(submission ledger.Submission) {
 		t.Helper()
 		trade.Now++
 		trade.Twin.Apply(trade.Now, submission)
@@ -27,6 +22,16 @@ func TestLongHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestLongHistory: an item of hundreds of entries is read in pages of any size from
+// anywhere, and a page costs what is near it: damage far behind it is not met.
+func TestLongHistory(t *testing.T) {
+	const entries = 300
+	trade := storetest.NewTrade(picks(9))
+	disk := storetest.NewCrashable()
+	s := found(t, trade, disk.Options())
+	apply := applier(t, trade, s)
 	apply(trade.Admit())
 	registered := trade.Register(trade.Dealers[0])
 	apply(registered)
@@ -81,23 +86,15 @@ func TestHistoryLinks(t *testing.T) {
 	trade := storetest.NewTrade(picks(9))
 	disk := storetest.NewCrashable()
 	s := found(t, trade, disk.Options())
-	dealer := trade.Admit()
+	apply := applier(t, trade, s)
+	apply(trade.Admit())
 	first, second := trade.Register(trade.Dealers[0]), trade.Register(trade.Dealers[0])
 	item := ledger.NewItemID(first[0].ID, 0)
-	for i, submission := range []func() ledger.Submission{
-		func() ledger.Submission { return dealer },
-		func() ledger.Submission { return first },
-		func() ledger.Submission { return second },
-		func() ledger.Submission { return trade.Lose(item) },
-		func() ledger.Submission { return trade.Lose(item) },
-		func() ledger.Submission { return trade.Lose(ledger.NewItemID(second[0].ID, 0)) },
-	} {
-		next := submission()
-		trade.Twin.Apply(trade.Now, next)
-		if _, err := s.Apply(at(uint64(i+1)), []store.Batch{{At: trade.Now, Submissions: []ledger.Submission{next}}}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	apply(first)
+	apply(second)
+	apply(trade.Lose(item))
+	apply(trade.Lose(item))
+	apply(trade.Lose(ledger.NewItemID(second[0].ID, 0)))
 	closeStore(t, s)
 	named := trade.Twin.ItemEntries(item)
 	for name, entry := range map[string][]byte{

@@ -111,15 +111,24 @@ func (r reading) matter(id ledger.ItemID) (m rules.Matter, found bool, err error
 	return rules.Registered(id, body), true, nil
 }
 
-// event reads an entry that must hold an event.
-func (r reading) event(index uint64) ([]byte, *ledger.Entry, *ledger.Event, error) {
+// decoded reads an entry that must be there, its bytes and what they say.
+func (r reading) decoded(index uint64) ([]byte, *ledger.Entry, error) {
 	b, err := r.entry(index)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	entry, err := ledger.DecodeEntry(b)
 	if err != nil {
-		return nil, nil, nil, corruptEntry(index, err, "it cannot be decoded")
+		return nil, nil, corruptEntry(index, err, "it cannot be decoded")
+	}
+	return b, entry, nil
+}
+
+// event reads an entry that must hold an event.
+func (r reading) event(index uint64) ([]byte, *ledger.Entry, *ledger.Event, error) {
+	b, entry, err := r.decoded(index)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	event, rejection := ledger.DecodeEvent(r.rulesVersion, entry.Signed)
 	if rejection != nil {

@@ -175,33 +175,29 @@ func (s *Snapshot) Receipt(id ledger.EventID) (receipt ledger.Receipt, ok bool, 
 	return receipt, err == nil, err
 }
 
-// ReceiptAt gives the receipt of an event whose entry is known. The error is ErrRange
-// for an index past the end, or a CorruptError; an entry of something else is an error too.
-func (s *Snapshot) ReceiptAt(event *ledger.Event, index uint64) (ledger.Receipt, error) {
-	b, err := s.Entry(index)
-	if err != nil {
-		return ledger.Receipt{}, err
+// ReceiptAt is Receipt of an event that is said to stand at an index; ok is false where
+// it does not.
+func (s *Snapshot) ReceiptAt(event *ledger.Event, index uint64) (receipt ledger.Receipt, ok bool, err error) {
+	if err := s.Err(); err != nil || index >= s.head.Size {
+		return ledger.Receipt{}, false, err
 	}
-	entry, err := ledger.DecodeEntry(b)
-	if err != nil {
-		return ledger.Receipt{}, corruptEntry(index, err, "it cannot be decoded")
+	b, entry, err := s.decoded(index)
+	if err != nil || !bytes.Equal(entry.Signed.Event, event.Signed.Event) {
+		return ledger.Receipt{}, false, err
 	}
-	if !bytes.Equal(entry.Signed.Event, event.Signed.Event) {
-		return ledger.Receipt{}, fmt.Errorf("store: entry %d does not hold event %s", index, event.ID)
-	}
-	return ledger.Receipt{Event: event.ID, Index: index, RecordedAt: entry.RecordedAt, Leaf: merkle.LeafHash(b)}, nil
+	return receiptOf(event.ID, index, b, entry), true, nil
 }
 
 func (r reading) receipt(id ledger.EventID, index uint64) (ledger.Receipt, error) {
-	b, err := r.entry(index)
+	b, entry, err := r.decoded(index)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	entry, err := ledger.DecodeEntry(b)
-	if err != nil {
-		return ledger.Receipt{}, corruptEntry(index, err, "it cannot be decoded")
-	}
-	return ledger.Receipt{Event: id, Index: index, RecordedAt: entry.RecordedAt, Leaf: merkle.LeafHash(b)}, nil
+	return receiptOf(id, index, b, entry), nil
+}
+
+func receiptOf(id ledger.EventID, index uint64, b []byte, entry *ledger.Entry) ledger.Receipt {
+	return ledger.Receipt{Event: id, Index: index, RecordedAt: entry.RecordedAt, Leaf: merkle.LeafHash(b)}
 }
 
 // Openings gives the openings beside an entry, ascending by field; none is no

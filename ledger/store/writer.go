@@ -52,13 +52,13 @@ func (w *writer) fail(err error) {
 	}
 }
 
-func (w *writer) set(key, value []byte) { w.fail(w.batch.Set(key, value, nil)) }
-func (w *writer) remove(key []byte)     { w.fail(w.batch.Delete(key, nil)) }
+func (w *writer) set(key, value []byte)        { w.fail(w.batch.Set(key, value, nil)) }
+func (w *writer) put(key, v []byte, err error) { w.fail(err); w.set(key, v) }
+func (w *writer) remove(key []byte)            { w.fail(w.batch.Delete(key, nil)) }
 
 // annul removes a key that was set once since it was last removed: it and what set it
 // go as soon as they meet, where a removal would sink below all that may hold the key.
-func (w *writer) annul(key []byte)             { w.fail(w.batch.SingleDelete(key, nil)) }
-func (w *writer) put(key, v []byte, err error) { w.fail(err); w.set(key, v) }
+func (w *writer) annul(key []byte) { w.fail(w.batch.SingleDelete(key, nil)) }
 
 // tree adds leaves and the tree hashes that they complete.
 func (w *writer) tree(leaves ...merkle.Hash) {
@@ -127,7 +127,7 @@ func (w *writer) changes(c rules.Changes) {
 		w.put(itemKey(i.ID), value, err)
 		w.itemIndexes(before, existed, i)
 	}
-	w.matters(c.Matters)
+	w.matters(c)
 	for _, a := range c.Attestations {
 		value, err := encodeAttestation(a)
 		w.put(attestationKey(a.Event), value, err)
@@ -148,17 +148,17 @@ func (w *writer) changes(c rules.Changes) {
 }
 
 // matters writes what items are made of, unless their registrations say just that.
-func (w *writer) matters(changed []rules.Matter) {
-	said := make(map[ledger.ItemID]*custodyv1.ItemRegister, len(changed))
-	for _, e := range w.entries {
-		if e.Candidate.Event == nil {
+func (w *writer) matters(c rules.Changes) {
+	said := make(map[ledger.ItemID]*custodyv1.ItemRegister, len(c.Matters))
+	for _, item := range c.Items {
+		if item.Registered < w.first() {
 			continue
 		}
-		if body, ok := e.Candidate.Body.(*custodyv1.ItemRegister); ok {
-			said[ledger.NewItemID(e.Candidate.ID, 0)] = body
+		if body, ok := w.entries[item.Registered-w.first()].Candidate.Body.(*custodyv1.ItemRegister); ok {
+			said[item.ID] = body
 		}
 	}
-	for _, m := range changed {
+	for _, m := range c.Matters {
 		value, err := encodeMatter(m)
 		if body, ok := said[m.Item]; ok {
 			registered, err := encodeMatter(rules.Registered(m.Item, body))

@@ -135,12 +135,12 @@ func (r *Replica) confirm(submission ledger.Submission, told ledger.Outcome) (le
 	defer snapshot.Close()
 	var outcome ledger.Outcome
 	for i, candidate := range submission {
-		receipt, err := snapshot.ReceiptAt(candidate.Event, told.Receipts[i].Index)
-		if err == nil && receipt.Leaf != told.Receipts[i].Leaf {
-			err = fmt.Errorf("the leader's leaf %s, this node's is %s", told.Receipts[i].Leaf, receipt.Leaf)
-		}
+		receipt, ok, err := snapshot.ReceiptAt(candidate.Event, told.Receipts[i].Index)
 		if err != nil {
-			r.logger.Error("the leader gave a receipt that this node's ledger does not bear out", "index", told.Receipts[i].Index, "error", err)
+			return ledger.Outcome{}, unknown(err)
+		}
+		if !ok || receipt.Leaf != told.Receipts[i].Leaf {
+			r.logger.Error("the leader gave a receipt that this node's ledger does not bear out", "index", told.Receipts[i].Index)
 			return ledger.Outcome{}, unknown(errors.New("the leader's receipt does not fit this node's ledger"))
 		}
 		receipt.Duplicate = told.Receipts[i].Duplicate

@@ -218,17 +218,16 @@ func (t *Trade) share(item rules.Item, on *custodyv1.ItemRef) ledger.Submission 
 
 // Lose reports that an item is lost, or that a lost one is back.
 func (t *Trade) Lose(id ledger.ItemID) ledger.Submission {
-	item, kind := t.Twin.Items[id], custodyv1.IncidentKind_INCIDENT_KIND_LOST
-	if item.Lost {
-		kind = custodyv1.IncidentKind_INCIDENT_KIND_RECOVERED
-	}
-	return t.says(t.actor(item.Owner().Party), func(e *custodyv1.Event) {
-		e.Body = &custodyv1.Event_Incident{Incident: &custodyv1.Incident{Item: &custodyv1.ItemRef{Item: item.ID[:], Prev: item.Last[:]}, Kind: kind}}
-	})
+	item := t.Twin.Items[id]
+	return t.report(item, &custodyv1.ItemRef{Item: item.ID[:], Prev: item.Last[:]}, custodyv1.IncidentKind_INCIDENT_KIND_LOST)
 }
 
 func (t *Trade) incident(item rules.Item, on *custodyv1.ItemRef) ledger.Submission {
-	kind := custodyv1.IncidentKind(1 + t.pick(len(custodyv1.IncidentKind_name)-1))
+	return t.report(item, on, custodyv1.IncidentKind(1+t.pick(len(custodyv1.IncidentKind_name)-1)))
+}
+
+// report is an owner's of what happened to an item, or that it is back if it was gone.
+func (t *Trade) report(item rules.Item, on *custodyv1.ItemRef, kind custodyv1.IncidentKind) ledger.Submission {
 	if item.Lost || item.Stolen {
 		kind = custodyv1.IncidentKind_INCIDENT_KIND_RECOVERED
 	}
