@@ -122,6 +122,10 @@ func (f *failure) listener(readOnly bool) *pebble.EventListener {
 			}
 			f.set(err)
 		},
+		// A key that was set twice before a SingleDelete may come back.
+		PossibleAPIMisuse: func(info pebble.PossibleAPIMisuseInfo) {
+			f.log.Error("an index of the ledger's store may list what it should not; please report this", "key", info.UserKey, "pebble", info.String())
+		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			if !readOnly {
 				f.set(corrupt(info.Details, "file %s", info.Path))

@@ -40,6 +40,7 @@ var (
 	metaFormat   = []byte("mformat")   // u32: layout of keys and values
 	metaGenesis  = []byte("mgenesis")  // the genesis file
 	metaHead     = []byte("mhead")     // storedHead
+	metaLatest   = []byte("mlatest")   // u64 size, u64: recentEvents.latest, of that size
 	metaPolicy   = []byte("mpolicy")   // rules.PolicyState
 	metaPosition = []byte("mposition") // ledger.Position, absent before the first
 	metaPointer  = []byte("mpointer")  // ledger.Pointer, absent before the first

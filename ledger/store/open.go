@@ -212,7 +212,11 @@ func (s *Store) load() error {
 	}
 	s.signed.Store(signed)
 	s.state.Store(st)
-	s.recent = newRecentEvents(st.head.Head, recentPerFilter)
+	latest, err := r.latest(st.head.Head)
+	if err != nil {
+		return err
+	}
+	s.recent = newRecentEvents(latest, recentPerFilter)
 	if format == formatVersion || s.readOnly {
 		return nil
 	}

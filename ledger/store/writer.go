@@ -295,6 +295,7 @@ func (w *writer) head(head ledger.Head) {
 		w.fail(fmt.Errorf("store: %d leaves for a ledger of %d entries", w.frontier.Size(), head.Size))
 	}
 	w.set(metaHead, w.next.head.encode())
+	w.latest(head.Size, w.store.recent.latestWith(w.entries))
 }
 
 func (w *writer) position(p ledger.Position) {
@@ -340,7 +341,7 @@ func (w *writer) commit(d durability) error {
 	if err != nil {
 		return w.store.failure.set(fmt.Errorf("store: write a batch: %w", err))
 	}
-	w.store.recent.record(w.entries, w.store.state.Load().head.RecordedAt)
+	w.store.recent.record(w.entries)
 	w.store.cached.put(w.changed)
 	w.store.frontier = w.frontier
 	w.store.state.Store(&w.next)

@@ -28,7 +28,9 @@ func (r *Report) bars() []bar {
 		return bars
 	}
 	p := r.Points[len(r.Points)-1]
-	bars = append(bars, bar{"restart to serving", "≤ 3 s", format("%.2f s", p.RestartMs/1000), p.RestartMs <= barRestartMs})
+	if p.RestartMs > 0 {
+		bars = append(bars, bar{"restart to serving", "≤ 3 s", format("%.2f s", p.RestartMs/1000), p.RestartMs <= barRestartMs})
+	}
 	if p.AnonymousBytes > 0 {
 		bars = append(bars, bar{"resident anonymous memory, a node", "≤ 512 MiB", format("%.0f MiB", mebibytes(p.AnonymousBytes)), p.AnonymousBytes <= barAnonymous})
 	}

@@ -125,31 +125,38 @@ func (g *grower) found(ctx context.Context, name string) (*market, error) {
 }
 
 func (g *grower) run(ctx context.Context) error {
-	for _, at := range g.config.Points {
-		last, err := g.point(ctx, at)
+	for i, at := range g.config.Points {
+		ended, err := g.point(ctx, at)
 		if err != nil {
 			return fmt.Errorf("at %d entries: %w", at, err)
 		}
-		if err := g.config.Measured(g.report); err != nil {
-			return err
-		}
-		if last {
+		if ended || i == len(g.config.Points)-1 {
 			break
 		}
-	}
-	for _, step := range []func(context.Context) error{g.compare, g.rejoin, g.audit} {
-		if err := step(ctx); err != nil {
+		if err := g.step(ctx, g.restarts); err != nil {
 			return err
 		}
-		if err := g.config.Measured(g.report); err != nil {
+	}
+	// A node that was just killed has cold caches and for some minutes asks its store
+	// what others remember: the two ledgers are compared before that.
+	for _, step := range []func(context.Context) error{g.compare, g.restarts, g.rejoin, g.audit} {
+		if err := g.step(ctx, step); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// point fills up to a size and measures there. last says that filling ended early.
-func (g *grower) point(ctx context.Context, at uint64) (last bool, err error) {
+// step measures something more and tells it.
+func (g *grower) step(ctx context.Context, measure func(context.Context) error) error {
+	if err := measure(ctx); err != nil {
+		return err
+	}
+	return g.config.Measured(g.report)
+}
+
+// point fills up to a size and measures there. ended says that filling ended early.
+func (g *grower) point(ctx context.Context, at uint64) (ended bool, err error) {
 	size, err := g.full.size(ctx)
 	if err != nil {
 		return false, err
@@ -159,7 +166,7 @@ func (g *grower) point(ctx context.Context, at uint64) (last bool, err error) {
 	var p Point
 	if at > size {
 		g.config.Step(fmt.Sprintf("fill from %d to %d entries", size, at))
-		if last, err = g.fill(ctx, at-size, &p); err != nil {
+		if ended, err = g.fill(ctx, at-size, &p); err != nil {
 			return false, fmt.Errorf("fill: %w", err)
 		}
 	}
@@ -177,7 +184,7 @@ func (g *grower) point(ctx context.Context, at uint64) (last bool, err error) {
 		return false, err
 	}
 	g.report.Points = append(g.report.Points, p)
-	return last, nil
+	return ended, nil
 }
 
 // fill appends so many entries, or fewer when time or disk end. ended says so.
@@ -225,8 +232,7 @@ func (g *grower) rounds(ctx context.Context) ([]round, error) {
 	return rounds, nil
 }
 
-// inspect looks at what the nodes have on disk, kills and starts the followers, and
-// holds the roots of all nodes against each other.
+// inspect looks at what the nodes have on disk and holds their roots against each other.
 func (g *grower) inspect(ctx context.Context, p *Point) error {
 	var err error
 	if p.Size, err = g.full.settled(ctx); err != nil {
@@ -239,6 +245,18 @@ func (g *grower) inspect(ctx context.Context, p *Point) error {
 			return err
 		}
 		p.LedgerBytes, p.RaftBytes = max(p.LedgerBytes, d.ledger), max(p.RaftBytes, d.raft)
+	}
+	p.Root, err = g.full.agreed(ctx, p.Size)
+	return err
+}
+
+// restarts kills and starts the followers, one after the other, at the last point.
+func (g *grower) restarts(ctx context.Context) error {
+	p := &g.report.Points[len(g.report.Points)-1]
+	g.config.Step(fmt.Sprintf("restart the followers at %d entries", p.Size))
+	size, err := g.full.settled(ctx)
+	if err != nil {
+		return err
 	}
 	leader, err := g.full.net.Leader(ctx)
 	if err != nil {
@@ -254,10 +272,8 @@ func (g *grower) inspect(ctx context.Context, p *Point) error {
 		}
 		p.RestartMs, p.RestartCPUMs = max(p.RestartMs, milliseconds(took)), max(p.RestartCPUMs, milliseconds(cpu))
 	}
-	if p.Root, err = g.full.agreed(ctx, p.Size); err != nil {
-		return err
-	}
-	return nil
+	_, err = g.full.agreed(ctx, size)
+	return err
 }
 
 func commit() string {

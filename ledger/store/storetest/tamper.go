@@ -27,7 +27,7 @@ func ReplaceEntry(fs vfs.FS, dir string, index uint64, entry []byte) error {
 // what every item is made of, too.
 func (t *Twin) MakeFormat5(fs vfs.FS, dir string) error {
 	return Alter(fs, dir, func(b *pebble.Batch) error {
-		err := b.Set([]byte("mformat"), []byte{0, 0, 0, 5}, nil)
+		err := errors.Join(b.Set([]byte("mformat"), []byte{0, 0, 0, 5}, nil), b.Delete([]byte("mlatest"), nil))
 		for id, index := range t.Events {
 			err = errors.Join(err, b.Set(append([]byte{'v'}, id[:]...), binary.AppendUvarint(nil, index), nil))
 		}
